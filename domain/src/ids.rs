@@ -107,7 +107,10 @@ impl ClientId {
         if text.is_empty() || text.len() > CLIENT_ID_BYTES_MAX {
             return Err(ClientIdError::Length(text.len()));
         }
-        match text.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))) {
+        match text
+            .chars()
+            .find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')))
+        {
             Some(c) => Err(ClientIdError::Character(c)),
             None => Ok(Self(text.into())),
         }

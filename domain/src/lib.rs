@@ -5,9 +5,12 @@
 //!
 //! It does not know how a message travels (the broker's work) nor where it is kept (the store's).
 
+pub mod case;
 pub mod claims;
 pub mod ids;
+pub mod line;
 pub mod payload;
+pub mod rights;
 pub mod role;
 pub mod topic;
 

@@ -61,7 +61,11 @@ pub fn decode<P: Payload>(bytes: &[u8]) -> Result<P, PayloadError> {
             serde_json::error::Category::Syntax => "it is not JSON",
             serde_json::error::Category::Data => "a field is missing or of the wrong kind",
         };
-        PayloadError::Shape(format!("{kind} (line {}, column {})", error.line(), error.column()))
+        PayloadError::Shape(format!(
+            "{kind} (line {}, column {})",
+            error.line(),
+            error.column()
+        ))
     })?;
     payload.check()?;
     Ok(payload)
@@ -70,11 +74,17 @@ pub fn decode<P: Payload>(bytes: &[u8]) -> Result<P, PayloadError> {
 fn chars(field: &'static str, text: &str, max: usize) -> Result<(), PayloadError> {
     let count = text.chars().count();
     if count > max {
-        return Err(PayloadError::Bound { field, problem: format!("has {count} characters; {max} are the most") });
+        return Err(PayloadError::Bound {
+            field,
+            problem: format!("has {count} characters; {max} are the most"),
+        });
     }
     // PostgreSQL cannot hold U+0000 in text, and no person types it.
     if text.contains('\0') {
-        return Err(PayloadError::Bound { field, problem: "holds U+0000".into() });
+        return Err(PayloadError::Bound {
+            field,
+            problem: "holds U+0000".into(),
+        });
     }
     Ok(())
 }
@@ -175,7 +185,10 @@ pub struct Chat {
 impl Payload for Chat {
     fn check(&self) -> Result<(), PayloadError> {
         if self.text.trim().is_empty() {
-            return Err(PayloadError::Bound { field: "text", problem: "is empty".into() });
+            return Err(PayloadError::Bound {
+                field: "text",
+                problem: "is empty".into(),
+            });
         }
         chars("text", &self.text, TEXT_CHARS_MAX)
     }
@@ -242,7 +255,10 @@ impl Payload for Location {
             if (low..=high).contains(&value) {
                 Ok(())
             } else {
-                Err(PayloadError::Bound { field, problem: format!("is not between {low} and {high}") })
+                Err(PayloadError::Bound {
+                    field,
+                    problem: format!("is not between {low} and {high}"),
+                })
             }
         };
         within("lat", self.lat, -90.0, 90.0)?;
@@ -329,10 +345,18 @@ pub struct Case {
     #[serde(with = "time::serde::rfc3339")]
     pub opened_at: OffsetDateTime,
     /// Claimed at.
-    #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub claimed_at: Option<OffsetDateTime>,
     /// Closed at.
-    #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub closed_at: Option<OffsetDateTime>,
     /// Why it was closed: `resolved`, `withdrawn`, or the operator's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -360,7 +384,9 @@ impl QueueState {
     /// Exact as long as those who left stood before it; the service sends an exact place when that was not so.
     pub fn ahead_of(&self, place: Place) -> u32 {
         let left = self.gone.saturating_sub(place.gone);
-        place.ahead.saturating_sub(u32::try_from(left).unwrap_or(u32::MAX))
+        place
+            .ahead
+            .saturating_sub(u32::try_from(left).unwrap_or(u32::MAX))
     }
 }
 
@@ -463,7 +489,8 @@ mod tests {
     #[test]
     fn bounds_are_refused_by_the_name_of_the_field_and_never_repeat_the_text() {
         let chat = |text: &str| {
-            let json = serde_json::json!({"id": MessageId::new(), "at": "2026-11-21T10:00:00Z", "text": text});
+            let json =
+                serde_json::json!({"id": MessageId::new(), "at": "2026-11-21T10:00:00Z", "text": text});
             decode::<Chat>(&serde_json::to_vec(&json).unwrap())
         };
         assert!(chat("help").is_ok());
@@ -473,13 +500,21 @@ mod tests {
         }
         let error = decode::<Chat>(br#"{"id":"secret"}"#).unwrap_err().to_string();
         assert!(!error.contains("secret"), "{error}");
-        assert_eq!(decode::<Chat>(&vec![b' '; PAYLOAD_BYTES_MAX + 1]), Err(PayloadError::TooLarge(16_385)));
+        assert_eq!(
+            decode::<Chat>(&vec![b' '; PAYLOAD_BYTES_MAX + 1]),
+            Err(PayloadError::TooLarge(16_385))
+        );
     }
 
     #[test]
     fn a_place_moves_with_the_line() {
         let place = Place { ahead: 5, gone: 10 };
-        let state = |gone| QueueState { waiting: 9, open: 2, gone, pace_s: None };
+        let state = |gone| QueueState {
+            waiting: 9,
+            open: 2,
+            gone,
+            pace_s: None,
+        };
         assert_eq!(state(10).ahead_of(place), 5);
         assert_eq!(state(13).ahead_of(place), 2);
         assert_eq!(state(99).ahead_of(place), 0);

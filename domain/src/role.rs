@@ -25,8 +25,14 @@ pub enum Role {
 
 impl Role {
     /// Every role, for tables and tests.
-    pub const ALL: [Role; 6] =
-        [Role::Participant, Role::Operator, Role::Organizer, Role::Steward, Role::Device, Role::Service];
+    pub const ALL: [Role; 6] = [
+        Role::Participant,
+        Role::Operator,
+        Role::Organizer,
+        Role::Steward,
+        Role::Device,
+        Role::Service,
+    ];
 
     /// Operators, organizers and stewards: the people who work at the event.
     pub fn is_staff(self) -> bool {
@@ -60,6 +66,9 @@ pub struct UnknownRole(pub String);
 impl FromStr for Role {
     type Err = UnknownRole;
     fn from_str(s: &str) -> Result<Self, Self::Err> {
-        Role::ALL.into_iter().find(|role| role.as_str() == s).ok_or_else(|| UnknownRole(s.to_owned()))
+        Role::ALL
+            .into_iter()
+            .find(|role| role.as_str() == s)
+            .ok_or_else(|| UnknownRole(s.to_owned()))
     }
 }

@@ -31,7 +31,10 @@ pub struct EventTopic {
 /// What a topic is about. `client` is whom it concerns, `sender` who wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-#[allow(missing_docs, reason = "the fields are the levels of the topic, named as in the topic tree")]
+#[allow(
+    missing_docs,
+    reason = "the fields are the levels of the topic, named as in the topic tree"
+)]
 pub enum Topic {
     /// `info`: the event card.
     Info,
@@ -124,7 +127,10 @@ impl EventTopic {
         if id.to_string() != event {
             return Err(TopicError::EventId);
         }
-        Ok(Self { event: id, topic: Topic::parse(rest)? })
+        Ok(Self {
+            event: id,
+            topic: Topic::parse(rest)?,
+        })
     }
 }
 
@@ -140,25 +146,52 @@ impl Topic {
         Ok(match levels[..count] {
             ["info"] => Topic::Info,
             ["alert", a] => Topic::Alert { alert: name(a)? },
-            ["ack", a, c] => Topic::Ack { alert: name(a)?, client: client(c)? },
+            ["ack", a, c] => Topic::Ack {
+                alert: name(a)?,
+                client: client(c)?,
+            },
             ["feed"] => Topic::Feed,
             ["schedule", s] => Topic::Schedule { session: name(s)? },
             ["help", c] => Topic::Help { client: client(c)? },
             ["case", c] => Topic::Case { client: client(c)? },
-            ["chat", c, s] => Topic::Chat { client: client(c)?, sender: client(s)? },
-            ["chat", c, s, "seen"] => Topic::Seen { client: client(c)?, sender: client(s)? },
-            ["queue", q, "join", c] => Topic::QueueJoin { queue: name(q)?, client: client(c)? },
-            ["queue", q, "place", c] => Topic::QueuePlace { queue: name(q)?, client: client(c)? },
+            ["chat", c, s] => Topic::Chat {
+                client: client(c)?,
+                sender: client(s)?,
+            },
+            ["chat", c, s, "seen"] => Topic::Seen {
+                client: client(c)?,
+                sender: client(s)?,
+            },
+            ["queue", q, "join", c] => Topic::QueueJoin {
+                queue: name(q)?,
+                client: client(c)?,
+            },
+            ["queue", q, "place", c] => Topic::QueuePlace {
+                queue: name(q)?,
+                client: client(c)?,
+            },
             ["queue", q, "state"] => Topic::QueueState { queue: name(q)? },
-            ["loc", g, c] => Topic::Loc { group: name(g)?, client: client(c)? },
+            ["loc", g, c] => Topic::Loc {
+                group: name(g)?,
+                client: client(c)?,
+            },
             ["presence", c] => Topic::Presence { client: client(c)? },
-            ["team", t, s] => Topic::Team { team: name(t)?, sender: client(s)? },
+            ["team", t, s] => Topic::Team {
+                team: name(t)?,
+                sender: client(s)?,
+            },
             ["task", t] => Topic::Task { task: name(t)? },
             ["incident", i] => Topic::Incident { incident: name(i)? },
-            ["do", v, c] => Topic::Do { verb: name(v)?, client: client(c)? },
+            ["do", v, c] => Topic::Do {
+                verb: name(v)?,
+                client: client(c)?,
+            },
             ["done", c] => Topic::Done { client: client(c)? },
             ["poll", p] => Topic::Poll { poll: name(p)? },
-            ["vote", p, c] => Topic::Vote { poll: name(p)?, client: client(c)? },
+            ["vote", p, c] => Topic::Vote {
+                poll: name(p)?,
+                client: client(c)?,
+            },
             ["question", c] => Topic::Question { client: client(c)? },
             ["room", r] => Topic::Room { room: name(r)? },
             _ => return Err(TopicError::Unknown),
@@ -205,9 +238,29 @@ mod tests {
     fn every_topic_of_the_tree_is_read_as_it_is_written() {
         let e = EventId::new();
         let rest = [
-            "info", "alert/a1", "ack/a1/c", "feed", "schedule/s", "help/c", "case/c", "chat/c/s", "chat/c/s/seen",
-            "queue/q/join/c", "queue/q/place/c", "queue/q/state", "loc/devices/c", "presence/c", "team/t/s", "task/t",
-            "incident/i", "do/claim/c", "done/c", "poll/p", "vote/p/c", "question/c", "room/r",
+            "info",
+            "alert/a1",
+            "ack/a1/c",
+            "feed",
+            "schedule/s",
+            "help/c",
+            "case/c",
+            "chat/c/s",
+            "chat/c/s/seen",
+            "queue/q/join/c",
+            "queue/q/place/c",
+            "queue/q/state",
+            "loc/devices/c",
+            "presence/c",
+            "team/t/s",
+            "task/t",
+            "incident/i",
+            "do/claim/c",
+            "done/c",
+            "poll/p",
+            "vote/p/c",
+            "question/c",
+            "room/r",
         ];
         for rest in rest {
             let text = format!("ev/{e}/{rest}");
@@ -220,10 +273,22 @@ mod tests {
         let e = EventId::new();
         let upper = e.to_string().to_uppercase();
         for bad in [
-            "".to_owned(), "ev".into(), format!("ev/{e}"), format!("ev/{e}/"), format!("ev/{e}/nothing"),
-            format!("ev/{e}/help"), format!("ev/{e}/help/"), format!("ev/{e}/help/+"), format!("ev/{e}/chat/#"),
-            format!("ev/{e}/chat/a/b/c"), format!("ev/{e}/chat/a/b/seen/d/e/f"), format!("ev/{upper}/info"),
-            format!("ev/{}/info", e.0.simple()), format!("/ev/{e}/info"), format!("ev/{e}/loc//c"), "ev/x/info".into(),
+            "".to_owned(),
+            "ev".into(),
+            format!("ev/{e}"),
+            format!("ev/{e}/"),
+            format!("ev/{e}/nothing"),
+            format!("ev/{e}/help"),
+            format!("ev/{e}/help/"),
+            format!("ev/{e}/help/+"),
+            format!("ev/{e}/chat/#"),
+            format!("ev/{e}/chat/a/b/c"),
+            format!("ev/{e}/chat/a/b/seen/d/e/f"),
+            format!("ev/{upper}/info"),
+            format!("ev/{}/info", e.0.simple()),
+            format!("/ev/{e}/info"),
+            format!("ev/{e}/loc//c"),
+            "ev/x/info".into(),
         ] {
             assert!(EventTopic::parse(&bad).is_err(), "{bad:?} was taken");
         }

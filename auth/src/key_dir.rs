@@ -1,0 +1,189 @@
+//! The directory of the signing keys: one PKCS#8 PEM file per key, and the public set beside them.
+//!
+//! The newest key signs (names are UUIDv7, so the greatest is the newest); all of them are in the set, so that what an
+//! older one signed stays valid until it expires. **Invariant:** keys are readable by their owner only.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jsonwebtoken::jwk::JwkSet;
+use ring::rand::SystemRandom;
+use ring::signature::Ed25519KeyPair;
+use uuid::Uuid;
+
+use crate::{KeyError, KeySource, Signer};
+
+/// The public set's file name.
+const SET_FILE: &str = "jwks.json";
+
+/// An opened directory of keys.
+#[derive(Debug, Clone)]
+pub struct KeyDir {
+    dir: PathBuf,
+    /// Oldest first; never empty.
+    signers: Vec<Signer>,
+}
+
+impl KeyDir {
+    /// Opens the directory, makes it and a first Ed25519 key where there is none, and writes the public set anew.
+    ///
+    /// # Errors
+    /// A key is damaged or can be read by others, or the directory cannot be read or written; names the file.
+    pub fn open_or_create(dir: &Path) -> Result<Self, KeyError> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .map_err(io("create", dir))?;
+        // Two processes of a first start must not make two keys and publish one.
+        let lock_path = dir.join("lock");
+        let lock = fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&lock_path)
+            .map_err(io("open", &lock_path))?;
+        lock.lock().map_err(io("lock", &lock_path))?;
+        let mut signers = load(dir)?;
+        if signers.is_empty() {
+            signers.push(generate(dir)?);
+        }
+        let keys = Self {
+            dir: dir.to_owned(),
+            signers,
+        };
+        keys.publish()?;
+        Ok(keys)
+    }
+
+    /// Opens a directory that must hold a key already.
+    ///
+    /// # Errors
+    /// As [`Self::open_or_create`], and when there is no key.
+    pub fn open(dir: &Path) -> Result<Self, KeyError> {
+        let signers = load(dir)?;
+        if signers.is_empty() {
+            return Err(KeyError::Set {
+                source_name: dir.display().to_string(),
+                problem: "it holds no signing key; start `muster up` or `muster api` once, which makes one"
+                    .into(),
+            });
+        }
+        Ok(Self {
+            dir: dir.to_owned(),
+            signers,
+        })
+    }
+
+    /// Makes a new key that signs from now on. Those before it stay in the set: what they signed stays valid.
+    ///
+    /// # Errors
+    /// The directory cannot be written.
+    pub fn rotate(&mut self) -> Result<(), KeyError> {
+        self.signers.push(generate(&self.dir)?);
+        self.publish()
+    }
+
+    /// The key that signs.
+    pub fn signer(&self) -> Signer {
+        self.signers.last().expect("a key directory holds a key").clone()
+    }
+
+    /// The public halves of all keys.
+    pub fn public_set(&self) -> JwkSet {
+        JwkSet {
+            keys: self.signers.iter().filter_map(Signer::public).collect(),
+        }
+    }
+
+    /// Where verifiers read the public set.
+    pub fn source(&self) -> KeySource {
+        KeySource::File(self.dir.join(SET_FILE))
+    }
+
+    /// Where verifiers read the public set of a directory.
+    pub fn source_in(dir: &Path) -> KeySource {
+        KeySource::File(dir.join(SET_FILE))
+    }
+
+    /// Writes the set whole or not at all: verifiers may read at any moment.
+    fn publish(&self) -> Result<(), KeyError> {
+        let path = self.dir.join(SET_FILE);
+        let json = serde_json::to_vec_pretty(&self.public_set()).expect("a key set is JSON");
+        write_new(&self.dir, &path, &json, 0o644)
+    }
+}
+
+fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> KeyError {
+    let path = path.to_owned();
+    move |source| KeyError::Io { doing, path, source }
+}
+
+fn load(dir: &Path) -> Result<Vec<Signer>, KeyError> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).map_err(io("read", dir))? {
+        let path = entry.map_err(io("read", dir))?.path();
+        if path.extension().is_some_and(|extension| extension == "pem") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files.iter().map(|path| load_key(path)).collect()
+}
+
+fn load_key(path: &Path) -> Result<Signer, KeyError> {
+    let mode = fs::metadata(path).map_err(io("read", path))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(KeyError::Exposed {
+            path: path.to_owned(),
+        });
+    }
+    let pem = fs::read(path).map_err(io("read", path))?;
+    let kid = path
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .unwrap_or_default();
+    Signer::from_pem(kid, &pem).ok_or_else(|| KeyError::Damaged {
+        path: path.to_owned(),
+    })
+}
+
+fn generate(dir: &Path) -> Result<Signer, KeyError> {
+    let kid = Uuid::now_v7().to_string();
+    let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| KeyError::Generate)?;
+    let body = STANDARD.encode(pkcs8.as_ref());
+    let mut pem = String::from("-----BEGIN PRIVATE KEY-----\n");
+    // RFC 7468: lines of 64 characters.
+    for line in body.as_bytes().chunks(64) {
+        pem.push_str(std::str::from_utf8(line).expect("base64 is ASCII"));
+        pem.push('\n');
+    }
+    pem.push_str("-----END PRIVATE KEY-----\n");
+    let path = dir.join(format!("{kid}.pem"));
+    write_new(dir, &path, pem.as_bytes(), 0o600)?;
+    load_key(&path)
+}
+
+/// Writes a file beside its place, syncs it, then renames it: after a crash there is the old one or the new one.
+fn write_new(dir: &Path, path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyError> {
+    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(io("write", path))?;
+    file.write_all(bytes)
+        .and_then(|()| file.as_file().sync_all())
+        .map_err(io("write", path))?;
+    file.as_file()
+        .set_permissions(fs::Permissions::from_mode(mode))
+        .map_err(io("write", path))?;
+    file.persist(path).map_err(|error| KeyError::Io {
+        doing: "write",
+        path: path.to_owned(),
+        source: error.error,
+    })?;
+    fs::File::open(dir)
+        .and_then(|dir| dir.sync_all())
+        .map_err(io("sync", dir))
+}
