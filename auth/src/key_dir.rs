@@ -11,12 +11,16 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::jwk::JwkSet;
-use ring::rand::SystemRandom;
-use ring::signature::Ed25519KeyPair;
+use ring::rand::{SecureRandom, SystemRandom};
 use uuid::Uuid;
 
 use crate::{KeyError, KeySource, Signer};
 
+/// What stands before the 32 bytes of an Ed25519 private key in PKCS#8 (RFC 8410, section 7; version 1, which every
+/// library reads).
+const ED25519_PKCS8_HEAD: [u8; 16] = [
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+];
 /// The public set's file name.
 const SET_FILE: &str = "jwks.json";
 
@@ -155,8 +159,13 @@ fn load_key(path: &Path) -> Result<Signer, KeyError> {
 
 fn generate(dir: &Path) -> Result<Signer, KeyError> {
     let kid = Uuid::now_v7().to_string();
-    let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| KeyError::Generate)?;
-    let body = STANDARD.encode(pkcs8.as_ref());
+    let mut pkcs8 = ED25519_PKCS8_HEAD.to_vec();
+    let mut seed = [0; 32];
+    SystemRandom::new()
+        .fill(&mut seed)
+        .map_err(|_| KeyError::Generate)?;
+    pkcs8.extend_from_slice(&seed);
+    let body = STANDARD.encode(&pkcs8);
     let mut pem = String::from("-----BEGIN PRIVATE KEY-----\n");
     // RFC 7468: lines of 64 characters.
     for line in body.as_bytes().chunks(64) {

@@ -12,6 +12,14 @@ use crate::KeyError;
 /// Largest key set that is read, in bytes: hundreds of keys.
 const SET_BYTES_MAX: usize = 256 * 1024;
 
+/// One state of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    inode: u64,
+    bytes: u64,
+    modified: Option<SystemTime>,
+}
+
 /// Where a verifier finds the public keys.
 #[derive(Debug, Clone)]
 pub enum KeySource {
@@ -33,10 +41,17 @@ impl KeySource {
         }
     }
 
-    /// When the file was last changed; `None` for the other sources and for a missing file.
-    pub(crate) fn changed(&self) -> Option<SystemTime> {
+    /// What tells one state of the file from another; `None` for the other sources and for a missing file.
+    pub(crate) fn stamp(&self) -> Option<Stamp> {
+        use std::os::unix::fs::MetadataExt;
         match self {
-            KeySource::File(path) => std::fs::metadata(path).and_then(|meta| meta.modified()).ok(),
+            // The time alone is not enough: it may stand still for some milliseconds. A file that is renamed into place
+            // is another inode.
+            KeySource::File(path) => std::fs::metadata(path).ok().map(|meta| Stamp {
+                inode: meta.ino(),
+                bytes: meta.len(),
+                modified: meta.modified().ok(),
+            }),
             KeySource::Url(_) | KeySource::Set(_) => None,
         }
     }

@@ -1,0 +1,189 @@
+//! The directory of keys, and verifiers that keep up with it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use muster_auth::{
+    JwkSet, KeyDir, KeyError, KeySource, TokenError, Verifier, VerifierConfig, service_claims,
+};
+use muster_domain::{Claims, ClientId};
+use time::OffsetDateTime;
+
+pub fn verifier(source: KeySource) -> Result<Verifier, KeyError> {
+    Verifier::new(VerifierConfig {
+        source,
+        issuer: "muster".into(),
+        leeway: Duration::from_secs(30),
+    })
+}
+
+pub fn claims() -> Claims {
+    let client = ClientId::new("bridge").unwrap();
+    service_claims(
+        "muster",
+        client,
+        OffsetDateTime::now_utc(),
+        time::Duration::hours(1),
+    )
+}
+
+fn pem_files(dir: &tempfile::TempDir) -> Vec<PathBuf> {
+    let files = fs::read_dir(dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "pem"))
+        .collect()
+}
+
+#[test]
+fn a_first_start_makes_a_key_for_its_owner_alone_and_the_next_uses_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = KeyDir::open_or_create(dir.path()).unwrap();
+    let files = pem_files(&dir);
+    assert_eq!(files.len(), 1);
+    assert_eq!(
+        fs::metadata(&files[0]).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    let second = KeyDir::open_or_create(dir.path()).unwrap();
+    assert_eq!(first.signer().kid(), second.signer().kid());
+
+    let published = fs::read_to_string(dir.path().join("jwks.json")).unwrap();
+    assert!(!published.contains("\"d\""), "the public set holds a private key");
+    let verifier = verifier(first.source()).unwrap();
+    assert_eq!(
+        verifier
+            .verify_mqtt(&second.signer().mint(&claims()))
+            .unwrap()
+            .sub
+            .as_str(),
+        "bridge"
+    );
+}
+
+#[test]
+fn a_bad_key_is_refused_by_its_file_and_never_replaced() {
+    for content in [
+        "",
+        "not a key",
+        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        KeyDir::open_or_create(dir.path()).unwrap();
+        let file = pem_files(&dir).remove(0);
+        fs::write(&file, content).unwrap();
+        let error = KeyDir::open_or_create(dir.path()).unwrap_err();
+        assert!(matches!(error, KeyError::Damaged { .. }), "{error}");
+        assert!(error.to_string().contains(file.to_str().unwrap()), "{error}");
+        assert_eq!(pem_files(&dir), [file], "no other key was made in its place");
+    }
+}
+
+#[test]
+fn a_key_that_others_can_read_is_refused_with_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    KeyDir::open_or_create(dir.path()).unwrap();
+    fs::set_permissions(&pem_files(&dir)[0], fs::Permissions::from_mode(0o644)).unwrap();
+    let error = KeyDir::open_or_create(dir.path()).unwrap_err().to_string();
+    assert!(error.contains("chmod 600"), "{error}");
+}
+
+#[test]
+fn without_a_good_public_key_there_is_no_verifier() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("jwks.json");
+    assert!(verifier(KeySource::File(file.clone())).is_err(), "missing");
+    let rsa = r#"{"keys":[{"kty":"RSA","kid":"r","n":"AQAB","e":"AQAB"}]}"#;
+    let symmetric = r#"{"keys":[{"kty":"oct","kid":"o","k":"c2VjcmV0"}]}"#;
+    let nameless =
+        r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    for content in ["", "{", "[]", r#"{"keys":[]}"#, rsa, symmetric, nameless] {
+        fs::write(&file, content).unwrap();
+        assert!(
+            verifier(KeySource::File(file.clone())).is_err(),
+            "{content:?} was taken"
+        );
+    }
+    assert!(verifier(KeySource::Set(JwkSet { keys: Vec::new() })).is_err());
+}
+
+/// Waits until a verifier's answer is the wanted one.
+async fn becomes(verifier: &Verifier, token: &str, wanted: impl Fn(&Result<Claims, TokenError>) -> bool) {
+    let reached = async {
+        let mut interval = tokio::time::interval(Duration::from_millis(20));
+        while !wanted(&verifier.verify_mqtt(token)) {
+            interval.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), reached)
+        .await
+        .expect("the verifier keeps up with its keys");
+}
+
+#[tokio::test]
+async fn a_rotated_key_is_believed_without_a_restart_and_old_tokens_stay_good() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut keys = KeyDir::open_or_create(dir.path()).unwrap();
+    let verifier = verifier(keys.source()).unwrap();
+    let refresh = verifier.spawn_refresh();
+    let old = keys.signer().mint(&claims());
+    keys.rotate().unwrap();
+    let new = keys.signer().mint(&claims());
+    assert_ne!(
+        old.split('.').next(),
+        new.split('.').next(),
+        "the new token names another key"
+    );
+    becomes(&verifier, &new, Result::is_ok).await;
+    assert!(verifier.verify_mqtt(&old).is_ok());
+
+    // A key that is taken out of the set is believed no longer; a broken set changes nothing.
+    let set_file = dir.path().join("jwks.json");
+    let set: JwkSet = serde_json::from_slice(&fs::read(&set_file).unwrap()).unwrap();
+    let only_new = JwkSet {
+        keys: set.keys.into_iter().skip(1).collect(),
+    };
+    fs::write(&set_file, serde_json::to_vec(&only_new).unwrap()).unwrap();
+    becomes(&verifier, &old, |answer| *answer == Err(TokenError::UnknownKey)).await;
+    fs::write(&set_file, "{").unwrap();
+    let third = KeyDir::open(dir.path()).unwrap().signer().mint(&claims());
+    becomes(&verifier, &third, Result::is_ok).await;
+    refresh.abort();
+}
+
+#[tokio::test]
+async fn keys_come_from_an_address_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = KeyDir::open_or_create(dir.path()).unwrap();
+    let body = serde_json::to_string(&keys.public_set()).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = [0; 1024];
+        let read = stream.read(&mut request).await.unwrap();
+        assert!(request[..read].starts_with(b"GET /jwks.json "));
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(body.as_bytes()).await.unwrap();
+    });
+    let config = |url: &str| VerifierConfig {
+        source: KeySource::Url(url.to_owned()),
+        issuer: "muster".into(),
+        leeway: Duration::from_secs(30),
+    };
+    let verifier = Verifier::fetch(config(&url)).await.unwrap();
+    server.await.unwrap();
+    assert!(verifier.verify_mqtt(&keys.signer().mint(&claims())).is_ok());
+    assert!(
+        Verifier::fetch(config(&url)).await.is_err(),
+        "nobody answers there any more"
+    );
+}
