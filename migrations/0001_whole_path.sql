@@ -67,6 +67,9 @@ CREATE TABLE cases (
     state           text NOT NULL CHECK (state IN ('queued', 'claimed', 'closed')),
     revision        bigint NOT NULL DEFAULT 1,
     priority        text NOT NULL CHECK (priority IN ('life', 'urgent', 'service')),
+    -- The priority as the line sorts it: most pressing first.
+    rank            smallint NOT NULL GENERATED ALWAYS AS
+                    (CASE priority WHEN 'life' THEN 0 WHEN 'urgent' THEN 1 ELSE 2 END) STORED,
     text            text NOT NULL DEFAULT '',
     seat            text,
     operator        text,
@@ -84,8 +87,24 @@ CREATE TABLE cases (
 );
 -- One open case per participant: the database decides races.
 CREATE UNIQUE INDEX cases_one_open ON cases (event_id, client) WHERE state <> 'closed';
-CREATE INDEX cases_line ON cases (event_id, opened_at) WHERE state = 'queued';
+CREATE INDEX cases_line ON cases (event_id, rank, opened_at, id) WHERE state = 'queued';
+-- Who is being answered, and how fast the line has moved lately.
+CREATE INDEX cases_claimed ON cases (event_id) WHERE state = 'claimed';
+CREATE INDEX cases_by_claim ON cases (event_id, claimed_at DESC) WHERE claimed_at IS NOT NULL;
 CREATE INDEX cases_by_event ON cases (event_id, id);
+
+-- Calls for help and commands that have been applied: a repeat of one changes nothing and gets the same answer.
+CREATE TABLE applied_messages (
+    event_id    uuid NOT NULL REFERENCES events,
+    sender      text NOT NULL,
+    id          uuid NOT NULL,
+    -- The answer to a command, as it was published; NULL for a call for help, which is answered by the case.
+    answer      bytea,
+    applied_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (event_id, sender, id)
+);
+-- Old ones are removed by age.
+CREATE INDEX applied_by_age ON applied_messages (applied_at);
 
 CREATE TABLE chat_messages (
     -- The order in which the broker accepted them, as the bridge read it; the cursor of the history.

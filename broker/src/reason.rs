@@ -276,6 +276,9 @@ impl fmt::Display for ReasonCode {
     }
 }
 
+/// A code is the error where an operation has no more to say than its outcome.
+impl std::error::Error for ReasonCode {}
+
 impl fmt::Debug for ReasonCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "0x{:02X} ({})", self.as_u8(), self.words())
@@ -309,6 +312,9 @@ mod tests {
     #[test]
     fn codes_are_said_in_the_words_of_the_specification() {
         assert_eq!(ReasonCode::SessionTakenOver.to_string(), "Session taken over");
-        assert_eq!(format!("{:?}", ReasonCode::NotAuthorized), "0x87 (Not authorized)");
+        assert_eq!(
+            format!("{:?}", ReasonCode::NotAuthorized),
+            "0x87 (Not authorized)"
+        );
     }
 }

@@ -26,7 +26,10 @@ pub struct TopicLimits {
 
 impl Default for TopicLimits {
     fn default() -> Self {
-        Self { length_max: 65_535, levels_max: 128 }
+        Self {
+            length_max: 65_535,
+            levels_max: 128,
+        }
     }
 }
 
@@ -165,7 +168,12 @@ impl TopicFilter {
                 return Err(TopicError::ShareGroup);
             }
             let at = SHARE_PREFIX.len() + group.len() + 1;
-            shared_at = Some(u16::try_from(at).ok().and_then(NonZeroU16::new).ok_or(TopicError::TooLong)?);
+            shared_at = Some(
+                u16::try_from(at)
+                    .ok()
+                    .and_then(NonZeroU16::new)
+                    .ok_or(TopicError::TooLong)?,
+            );
             filter = shared;
         }
         let mut levels = filter.split('/').peekable();
@@ -231,7 +239,10 @@ impl TopicFilter {
     /// A copy with an allocation of its own; see [`TopicName::detach`].
     #[must_use]
     pub fn detach(&self) -> Self {
-        Self { text: self.text.detach(), shared_at: self.shared_at }
+        Self {
+            text: self.text.detach(),
+            shared_at: self.shared_at,
+        }
     }
 }
 
@@ -302,7 +313,17 @@ mod tests {
 
     #[test]
     fn filters_keep_wildcards_alone_in_their_level() {
-        for text in ["#", "+", "+/+", "/+", "a/#", "+/a/#", "$share", "$shared/x", "//#"] {
+        for text in [
+            "#",
+            "+",
+            "+/+",
+            "/+",
+            "a/#",
+            "+/a/#",
+            "$share",
+            "$shared/x",
+            "//#",
+        ] {
             assert!(TopicFilter::parse(text).is_ok(), "{text}");
         }
         for (text, error) in [
@@ -330,14 +351,25 @@ mod tests {
         let plain = TopicFilter::parse("a/b").unwrap();
         assert_eq!((plain.share_group(), plain.filter()), (None, "a/b"));
         assert_eq!(TopicFilter::parse("$share/g//").unwrap().filter(), "/");
-        for text in ["$share/", "$share/g", "$share/g/", "$share//a", "$share/+/a", "$share/#/a", "$share/g#/a"] {
+        for text in [
+            "$share/",
+            "$share/g",
+            "$share/g/",
+            "$share//a",
+            "$share/+/a",
+            "$share/#/a",
+            "$share/g#/a",
+        ] {
             assert_eq!(TopicFilter::parse(text), Err(TopicError::ShareGroup), "{text}");
         }
     }
 
     #[test]
     fn limits_are_told_apart_from_faults() {
-        let limits = TopicLimits { length_max: 5, levels_max: 2 };
+        let limits = TopicLimits {
+            length_max: 5,
+            levels_max: 2,
+        };
         let name = |text: &str| TopicName::new(ByteStr::from(text), &limits);
         assert!(name("ab/cd").is_ok());
         assert_eq!(name("ab/cde"), Err(TopicError::TooLong));

@@ -1,6 +1,6 @@
 //! A string that shares the buffer it was read into.
 //!
-//! **Invariant:** the bytes are valid UTF-8 and hold no U+0000 (the string rules of MQTT, section 1.5.4).
+//! **Invariant:** the bytes are valid UTF-8; a string that came from a peer holds no U+0000 either (section 1.5.4).
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -160,8 +160,18 @@ mod tests {
     #[test]
     fn ill_formed_bytes_are_refused() {
         // Overlong, lone surrogate, truncated, above U+10FFFF, and U+0000.
-        for bytes in [&b"\xC0\x80"[..], b"\xED\xA0\x80", b"\xE2\x82", b"\xF4\x90\x80\x80", b"a\0b"] {
-            assert_eq!(ByteStr::from_bytes(Bytes::copy_from_slice(bytes)), Err(NotAString), "{bytes:?}");
+        for bytes in [
+            &b"\xC0\x80"[..],
+            b"\xED\xA0\x80",
+            b"\xE2\x82",
+            b"\xF4\x90\x80\x80",
+            b"a\0b",
+        ] {
+            assert_eq!(
+                ByteStr::from_bytes(Bytes::copy_from_slice(bytes)),
+                Err(NotAString),
+                "{bytes:?}"
+            );
         }
         // U+FEFF is a character like any other. [MQTT-1.5.4-3]
         let text = ByteStr::from_bytes(Bytes::from_static(b"\xEF\xBB\xBFa")).unwrap();

@@ -1,0 +1,7 @@
+//! The bridge between a real broker and a real PostgreSQL.
+
+mod faults;
+mod path;
+mod poison;
+mod repeats;
+mod support;

@@ -1,0 +1,12 @@
+import "@muster/ui/base.css";
+import "./style.css";
+import { openStore } from "@muster/sdk";
+import { render } from "preact";
+import { App } from "./app.ts";
+import { Root } from "./root.tsx";
+import { applyTheme } from "./theme.ts";
+
+applyTheme();
+const app = new App(await openStore("muster-console"));
+await app.open();
+render(<Root app={app} />, document.getElementById("app")!);

@@ -1,0 +1,50 @@
+//! `muster crowd` against a whole Muster: nothing lost, nothing doubled, everything in order, all of it stored.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::muster::{Process, Site};
+
+/// Starts a crowd with a JSON report.
+pub fn start(site: &Site, args: &[&str]) -> Process {
+    let url = site.url();
+    let mut all = vec!["crowd", "--url", &url, "--json"];
+    all.extend(args);
+    site.start(&all)
+}
+
+/// Waits for a crowd's end and checks its report: no loss, no double, nothing out of order, everything stored.
+pub fn finish(mut crowd: Process, patience: Duration) -> Value {
+    let status = crowd.wait(patience);
+    let output = crowd.output();
+    assert!(status.success(), "the crowd found something wrong:\n{output}");
+    let line = output.lines().find(|line| line.starts_with('{')).unwrap_or_else(|| panic!("no report in:\n{output}"));
+    let report: Value = serde_json::from_str(line).expect("the report is JSON");
+    let count = |key: &str| report[key].as_u64().unwrap_or_else(|| panic!("no {key} in {report}"));
+    assert!(count("sent") > 0, "{report}");
+    for key in ["lost", "doubled", "out_of_order"] {
+        assert_eq!(count(key), 0, "{key} in {report}");
+    }
+    assert_eq!(count("acknowledged"), count("sent"), "{report}");
+    assert_eq!(count("stored"), count("acknowledged"), "every acknowledged message is stored once: {report}");
+    println!("{report}");
+    report
+}
+
+#[test]
+fn a_small_crowd_is_helped() {
+    let site = Site::new();
+    let up = site.up();
+    let crowd = start(&site, &["--participants", "40", "--operators", "5", "--messages", "5"]);
+    finish(crowd, Duration::from_secs(120));
+    assert!(up.stop().success());
+}
+
+#[test]
+fn a_crowd_without_a_muster_says_what_is_wrong() {
+    let site = Site::new();
+    let mut crowd = start(&site, &["--participants", "1", "--operators", "1", "--messages", "1"]);
+    let status = crowd.wait(Duration::from_secs(60));
+    assert!(!status.success() && crowd.output().contains(&site.url()), "{}", crowd.output());
+}

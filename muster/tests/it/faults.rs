@@ -1,0 +1,76 @@
+//! The whole path while parts of it die: separate processes, real kills, under load.
+
+use std::time::Duration;
+
+use muster_store::testing::OwnCluster;
+
+use crate::crowd;
+use crate::muster::{Process, Site, eventually};
+
+/// Broker, bridge and API as processes of their own.
+struct Parts {
+    broker: Process,
+    bridge: Process,
+    api: Process,
+}
+
+impl Parts {
+    fn start(site: &Site) -> Self {
+        // The API first: it makes the keys that the broker insists on.
+        let mut api = site.start(&["api", "--no-demo"]);
+        eventually("the keys are there", || {
+            assert!(api.runs(), "{}", api.output());
+            site.data().join("keys/jwks.json").exists()
+        });
+        let mut broker = site.start(&["broker"]);
+        let mut bridge = site.start(&["bridge"]);
+        site.wait_ready(&mut [&mut api, &mut broker, &mut bridge]);
+        Self { broker, bridge, api }
+    }
+
+    fn stop(self) {
+        assert!(self.bridge.stop().success());
+        assert!(self.api.stop().success());
+        assert!(self.broker.stop().success());
+    }
+}
+
+
+/// The published load of the seed service: 257 chats, 10 messages per second of each participant.
+const LOAD: [&str; 6] = ["--chats", "257", "--rate", "10", "--duration", "25"];
+
+#[test]
+fn kill_9_of_the_bridge_under_load_loses_and_doubles_nothing() {
+    let cluster = OwnCluster::start().expect("PostgreSQL starts");
+    let mut site = Site::new();
+    site.settings.push(("DATABASE_URL", cluster.url()));
+    let mut parts = Parts::start(&site);
+
+    let crowd = crowd::start(&site, &LOAD);
+    for kills in 1..=3 {
+        let before = cluster.count_chat_messages();
+        eventually("messages are being stored", || cluster.count_chat_messages() > before + 1_000);
+        parts.bridge.kill();
+        println!("killed the bridge, {kills}");
+        parts.bridge = site.start(&["bridge"]);
+    }
+    crowd::finish(crowd, Duration::from_secs(180));
+    parts.stop();
+}
+
+#[test]
+fn a_stop_of_postgres_for_20_s_under_load_loses_and_doubles_nothing() {
+    let mut cluster = OwnCluster::start().expect("PostgreSQL starts");
+    let mut site = Site::new();
+    site.settings.push(("DATABASE_URL", cluster.url()));
+    let parts = Parts::start(&site);
+
+    let crowd = crowd::start(&site, &LOAD);
+    eventually("messages are being stored", || cluster.count_chat_messages() > 1_000);
+    cluster.stop_immediately().expect("PostgreSQL stops");
+    // The fault itself is a span of time; nothing is awaited here.
+    std::thread::park_timeout(Duration::from_secs(20));
+    cluster.start_again().expect("PostgreSQL starts again");
+    crowd::finish(crowd, Duration::from_secs(240));
+    parts.stop();
+}

@@ -1,0 +1,9 @@
+//! The whole of Muster as a user runs it: the real binary, real sockets, a real PostgreSQL.
+
+mod configuration;
+mod crowd;
+mod devices;
+mod faults;
+mod lifecycle;
+mod muster;
+mod open_broker;

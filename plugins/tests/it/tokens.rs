@@ -1,0 +1,126 @@
+//! Who gets in, as whom, and for how long (S13, S15 of the catalogue).
+
+use std::time::Duration;
+
+use muster_broker::ReasonCode;
+use muster_broker::codec::{Auth, AuthProperties, Packet, Version};
+use muster_domain::Role;
+use time::OffsetDateTime;
+
+use crate::fixture::{Fixture, HOUR, payload, publish, subscribe};
+use crate::support::{Client, Transport, connect_packet};
+
+#[tokio::test]
+async fn without_a_good_token_nobody_gets_in() {
+    let f = Fixture::start().await;
+    let stranger = Fixture::start().await;
+    let expired = f
+        .keys
+        .signer()
+        .mint(&f.claims(f.a, Role::Participant, "eve", -HOUR));
+    for token in ["", "x", &stranger.token(f.a, Role::Organizer, "eve"), &expired] {
+        let (_, connack) = f.try_connect(Version::V5, "eve", token).await;
+        assert_eq!(connack.reason, ReasonCode::NotAuthorized);
+        let (_, connack) = f.try_connect(Version::V3_1_1, "eve", token).await;
+        assert!(connack.reason.is_error());
+    }
+    let (_, connack) = Client::connect(
+        f.broker.dial(Transport::WebSocket).await,
+        connect_packet(Version::V5, "x"),
+    )
+    .await;
+    assert_eq!(connack.reason, ReasonCode::NotAuthorized, "no password at all");
+}
+
+#[tokio::test]
+async fn the_client_identifier_must_be_the_tokens_own() {
+    let f = Fixture::start().await;
+    let token = f.token(f.a, Role::Participant, "eve");
+    for client in ["alice", "", "eve2", "#"] {
+        let (_, connack) = f.try_connect(Version::V5, client, &token).await;
+        assert!(connack.reason.is_error(), "eve came in as {client:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_its_principals_own() {
+    let f = Fixture::start().await;
+    let mut alice = f.connect(f.a, Role::Participant, "alice").await;
+    // The same client id with another event's token is somebody else.
+    let (_, connack) = f
+        .try_connect(Version::V5, "alice", &f.token(f.b, Role::Participant, "alice"))
+        .await;
+    assert!(connack.reason.is_error(), "another principal took the client id");
+    alice.ping().await;
+    // The same one takes the session over, and the first is told so.
+    let _second = f.connect(f.a, Role::Participant, "alice").await;
+    alice.expect_refusal(ReasonCode::SessionTakenOver).await;
+}
+
+#[tokio::test]
+async fn a_token_that_expires_cuts_its_connection_even_of_one_that_only_listens() {
+    let f = Fixture::start().await;
+    let claims = f.claims(f.a, Role::Participant, "alice", time::Duration::seconds(2));
+    let expires = OffsetDateTime::from_unix_timestamp(claims.exp).unwrap();
+    let (mut alice, connack) = f
+        .try_connect(Version::V5, "alice", &f.keys.signer().mint(&claims))
+        .await;
+    assert_eq!(connack.reason, ReasonCode::Success);
+    assert_eq!(
+        subscribe(&mut alice, &[&f.a.topic("info")]).await,
+        [ReasonCode::GrantedQos1]
+    );
+    let end = tokio::time::timeout(Duration::from_secs(20), alice.receive())
+        .await
+        .expect("the connection is cut");
+    assert!(
+        matches!(end, Packet::Disconnect(ref d) if d.reason == ReasonCode::NotAuthorized),
+        "{end:?}"
+    );
+    let over = OffsetDateTime::now_utc() - expires;
+    println!("cut {} ms after the token's end", over.whole_milliseconds());
+    assert!(over >= time::Duration::ZERO, "cut before its time");
+}
+
+#[tokio::test]
+async fn a_token_is_renewed_on_a_living_connection() {
+    let f = Fixture::start().await;
+    let mut connect = connect_packet(Version::V5, "alice");
+    let short = f.claims(f.a, Role::Participant, "alice", time::Duration::seconds(3));
+    connect.properties.auth_method = Some("jwt".into());
+    connect.properties.auth_data = Some(f.keys.signer().mint(&short).into());
+    let (mut alice, connack) = Client::connect(f.broker.dial(Transport::Tcp).await, connect).await;
+    assert_eq!(connack.reason, ReasonCode::Success);
+
+    let auth = |token: String| {
+        Packet::Auth(Auth {
+            reason: ReasonCode::ReAuthenticate,
+            properties: AuthProperties {
+                auth_method: Some("jwt".into()),
+                auth_data: Some(token.into()),
+                ..AuthProperties::default()
+            },
+        })
+    };
+    alice.send(auth(f.token(f.a, Role::Participant, "alice"))).await;
+    let answer = alice.receive().await;
+    assert!(
+        matches!(answer, Packet::Auth(ref auth) if auth.reason == ReasonCode::Success),
+        "{answer:?}"
+    );
+    // Past the first token's end she is still there.
+    let end = OffsetDateTime::from_unix_timestamp(short.exp).unwrap() + time::Duration::seconds(2);
+    while OffsetDateTime::now_utc() < end {
+        alice.ping().await;
+        tokio::task::yield_now().await;
+    }
+    let own = f.a.topic("help/alice");
+    assert_eq!(
+        publish(&mut alice, &own, &payload(&own)).await,
+        ReasonCode::Success
+    );
+
+    // With another's token it ends.
+    alice.send(auth(f.token(f.b, Role::Participant, "alice"))).await;
+    alice.expect_refusal(ReasonCode::NotAuthorized).await;
+}
