@@ -18,6 +18,8 @@ expect() {
 }
 
 for version in 311 5; do
+    name=$version
+    [ $version = 311 ] && name=3.1.1
     id=mosquitto-$$-$version
     base=interop/mosquitto/$id
     common="-h $host -p $port -V $version"
@@ -25,7 +27,7 @@ for version in 311 5; do
     for qos in 0 1 2; do
         mosquitto_pub $common -q $qos -t "$base/retained/$qos" -m "kept $qos" -r
         got=$(mosquitto_sub $common -q $qos -t "$base/retained/$qos" -C 1 -W 15 -F '%r %q %p')
-        expect "1 $qos kept $qos" "$got" "retained message of QoS $qos, MQTT $version"
+        expect "1 $qos kept $qos" "$got" "retained message of QoS $qos, MQTT $name"
         mosquitto_pub $common -q $qos -t "$base/retained/$qos" -n -r
     done
     expiry=
@@ -34,8 +36,8 @@ for version in 311 5; do
     mosquitto_pub $common -q 1 -t "$base/queued" -m one
     mosquitto_pub $common -q 2 -t "$base/queued" -m two
     got=$(mosquitto_sub $common -c -i "$id" $expiry -q 2 -t "$base/queued" -C 2 -W 15 | tr '\n' ' ')
-    expect 'one two ' "$got" "queued messages, MQTT $version"
+    expect 'one two ' "$got" "queued messages, MQTT $name"
     # Leaves nothing behind: a clean session takes the place of the persistent one.
     mosquitto_sub $common -i "$id" -t "$base/queued" -E
-    echo "mosquitto_pub and mosquitto_sub: MQTT $version over tcp: ok"
+    echo "mosquitto_pub and mosquitto_sub: MQTT $name over tcp: ok"
 done

@@ -42,7 +42,7 @@ pub struct Limits {
     pub qos_max: QoS,
     /// QoS 1 and 2 messages that may wait in one session. Past it, see [`crate::plugin::WhenFull`].
     pub queue_max: usize,
-    /// Bytes of topic and payload that may wait in one session at QoS 1 and 2. Past it as `queue_max`.
+    /// Bytes of topic, payload and properties that may wait in one session at QoS 1 and 2. Past it as `queue_max`.
     pub queue_bytes_max: usize,
     /// QoS 0 messages that may wait for one connected client. Past it new ones are dropped and counted.
     pub queue_qos0_max: usize,

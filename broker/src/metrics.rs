@@ -15,7 +15,7 @@ pub const SESSIONS: &str = "muster_broker_sessions";
 pub const SUBSCRIPTIONS: &str = "muster_broker_subscriptions";
 /// Retained messages.
 pub const RETAINED: &str = "muster_broker_retained_messages";
-/// Bytes of topic and payload of retained messages.
+/// Bytes of topic, payload and properties of retained messages.
 pub const RETAINED_BYTES: &str = "muster_broker_retained_bytes";
 /// Messages accepted and routed.
 pub const PUBLISHED: &str = "muster_broker_published_total";

@@ -112,7 +112,7 @@ reason_codes! {
     RetainNotSupported = 0x9A, "Retain not supported";
     /// The quality of service is not supported.
     QosNotSupported = 0x9B, "QoS not supported";
-    /// The client should go to another server for now.
+    /// The client should go to another server, this time.
     UseAnotherServer = 0x9C, "Use another server";
     /// The client should go to another server for good.
     ServerMoved = 0x9D, "Server moved";

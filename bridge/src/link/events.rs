@@ -239,7 +239,7 @@ impl Link {
             return Ok(());
         }
         let message = Incoming {
-            received_at: received_at(&publish).unwrap_or_else(OffsetDateTime::now_utc),
+            received_at: received_at(&publish).unwrap_or_else(now),
             topic: String::from_utf8_lossy(&publish.topic).into_owned(),
             payload: publish.payload,
         };
@@ -248,6 +248,12 @@ impl Link {
             Err(TrySendError::Full(_)) => Err(End::Overrun),
         }
     }
+}
+
+/// Now in whole microseconds, as the database keeps it: a time must read back as it was.
+fn now() -> OffsetDateTime {
+    let now = OffsetDateTime::now_utc();
+    now.replace_nanosecond(now.microsecond() * 1_000).unwrap_or(now)
 }
 
 fn received_at(publish: &Publish) -> Option<OffsetDateTime> {

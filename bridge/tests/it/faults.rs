@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use muster_domain::payload::{CaseState, HelpKind};
 use muster_domain::{EventId, MessageId};
@@ -32,7 +32,7 @@ impl Traffic {
                     let client = Client::new(broker, &me, &[]).await;
                     let mut sent = Vec::new();
                     while !stop.load(Ordering::Relaxed) {
-                        for _ in 0..20 {
+                        for _ in 0..10 {
                             let message = chat(format!("{}", sent.len()));
                             sent.push(message.id);
                             let json = serde_json::to_vec(&message).unwrap();
@@ -41,7 +41,7 @@ impl Traffic {
                                 .await;
                         }
                         client.acknowledged().await;
-                        tokio::time::sleep(Duration::from_millis(10)).await;
+                        tokio::time::sleep(Duration::from_millis(20)).await;
                     }
                     sent
                 })
@@ -58,12 +58,18 @@ impl Traffic {
             sent.insert(format!("p{n}"), publisher.await.unwrap());
         }
         let all: usize = sent.values().map(Vec::len).sum();
+        let drained = Instant::now();
         until(&format!("{all} stored messages"), || async {
             let stored = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM chat_messages");
             let stored = stored.fetch_one(database.pool()).await.ok()?;
             (stored >= all as i64).then_some(())
         })
         .await;
+        tracing::info!(
+            messages = all,
+            drain_ms = drained.elapsed().as_millis(),
+            "all stored"
+        );
         let rows: Vec<(String, sqlx::types::Uuid)> =
             sqlx::query_as("SELECT client, id FROM chat_messages ORDER BY seq")
                 .fetch_all(database.pool())

@@ -12,7 +12,7 @@ async fn poison_goes_to_the_dead_letters_and_the_batch_goes_on() {
     let address = broker.tcp_addresses()[0];
     let (_, event) = event(&database).await;
     // A rule of the database that the program does not know of.
-    sqlx::query("ALTER TABLE chat_messages ADD CONSTRAINT no_canary CHECK (text NOT LIKE 'canary%')")
+    sqlx::query("ALTER TABLE chat_messages ADD CONSTRAINT no_bird CHECK (text NOT LIKE 'canary%')")
         .execute(database.pool())
         .await
         .unwrap();
@@ -70,10 +70,7 @@ async fn poison_goes_to_the_dead_letters_and_the_batch_goes_on() {
     .await;
     let reasons: Vec<&str> = letters.iter().map(|(_, reason)| reason.as_str()).collect();
     assert_eq!(
-        reasons
-            .iter()
-            .filter(|reason| reason.contains("no_canary"))
-            .count(),
+        reasons.iter().filter(|reason| reason.contains("no_bird")).count(),
         4,
         "{reasons:?}"
     );
@@ -90,7 +87,7 @@ async fn poison_goes_to_the_dead_letters_and_the_batch_goes_on() {
         );
     }
     assert!(
-        !reasons.iter().any(|reason| reason.contains("canary ")),
+        !reasons.iter().any(|reason| reason.contains("canary")),
         "a reason repeats the text: {reasons:?}"
     );
     assert_eq!(count(&database, "SELECT count(*) FROM chat_messages").await, 36);

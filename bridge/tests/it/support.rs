@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use muster_bridge::{Bridge, BridgeConfig, BridgeHandle};
-use muster_broker::{Broker, BrokerHandle};
+use muster_broker::{Broker, BrokerHandle, Limits};
 use muster_domain::payload::{Case, Chat, Command, Done, Help, HelpKind};
 use muster_domain::{AgencyId, CaseId, ClientId, EventId, MessageId, PersonId};
 use muster_store::Database;

@@ -25,6 +25,9 @@ use crate::websocket::CloseCode;
 /// How far in the future a timer is set that has nothing to do.
 const IDLE: Duration = Duration::from_secs(3600);
 
+/// Deliveries that one locking of the engine may queue, before it is unlocked once.
+const ROUTED_AT_ONCE: u64 = 2_000;
+
 /// A client with a session.
 pub(super) struct Connection<S> {
     wire: Wire<S>,
@@ -127,8 +130,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             match waited {
                 Ok(Happened::Read) => {
                     self.heard = Instant::now();
+                    let credentials_end = self.parts.credentials_end;
                     if let Err(end) = self.take_input(shared).await {
                         return end;
+                    }
+                    if self.parts.credentials_end != credentials_end {
+                        timer.as_mut().reset(self.next_deadline().into());
                     }
                     more = true;
                 }
@@ -243,12 +250,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let connection = self.parts.accepted.connection;
         let read_bytes = self.wire.read_bytes;
         let now = shared.now();
-        shared.with_engine(|engine, effects| {
-            batch.drain(..).try_for_each(|judged| match judged {
-                Judged::Packet(packet) => engine.packet(connection, packet, read_bytes, now, effects),
-                Judged::Refused(publish, reason) => engine.refused(connection, publish, reason, effects),
-            })
-        })
+        let mut judged = batch.drain(..);
+        loop {
+            // Others get their turn between the parts of a batch that has many receivers.
+            let left = shared.with_engine(|engine, effects| {
+                let until = engine.routed() + ROUTED_AT_ONCE;
+                while engine.routed() < until {
+                    match judged.next() {
+                        None => return Ok(false),
+                        Some(Judged::Packet(packet)) => {
+                            engine.packet(connection, packet, read_bytes, now, effects)?;
+                        }
+                        Some(Judged::Refused(publish, reason)) => {
+                            engine.refused(connection, publish, reason, effects)?;
+                        }
+                    }
+                }
+                Ok(true)
+            })?;
+            if !left {
+                return Ok(());
+            }
+        }
     }
 
     fn disconnected(&self, disconnect: &Disconnect) -> End {

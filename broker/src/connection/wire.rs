@@ -117,6 +117,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             self.output.clear();
             self.output.extend_from_slice(&[0; FRAME_HEADER_MAX]);
             encode(&mut self.output);
+            if self.output.len() == FRAME_HEADER_MAX {
+                self.output.clear();
+                return;
+            }
             let (header, len) = binary_frame_header(self.output.len() - FRAME_HEADER_MAX);
             let start = FRAME_HEADER_MAX - len;
             self.output[start..FRAME_HEADER_MAX].copy_from_slice(&header[..len]);

@@ -94,7 +94,10 @@ impl Engine {
             // Ends the session too where it was not to outlive its connection. [MQTT-3.1.4-3]
             self.close(key, ReasonCode::SessionTakenOver, now, effects);
         }
-        if self.sessions.get(key as usize).is_none_or(|session| session.id != id)
+        if self
+            .sessions
+            .get(key as usize)
+            .is_none_or(|session| session.id != id)
         {
             return None;
         }

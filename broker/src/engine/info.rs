@@ -37,7 +37,7 @@ pub struct SessionInfo {
     pub subscriptions: usize,
     /// Messages of QoS 1 and 2 that wait to be sent.
     pub queued: usize,
-    /// Bytes of topic and payload of those.
+    /// Bytes of topic, payload and properties of those.
     pub queued_bytes: usize,
     /// Deliveries that the client has not acknowledged.
     pub inflight: usize,
@@ -54,7 +54,7 @@ pub struct Counters {
     pub subscriptions: usize,
     /// Retained messages.
     pub retained: usize,
-    /// Bytes of topic and payload of those.
+    /// Bytes of topic, payload and properties of those.
     pub retained_bytes: usize,
     /// Messages accepted and routed, wills included.
     pub published: u64,

@@ -50,6 +50,11 @@ impl Engine {
         }
     }
 
+    /// Messages queued towards receivers so far: what an owner measures its calls by.
+    pub fn routed(&self) -> u64 {
+        self.counters.routed
+    }
+
     /// Ends the connection of a client; false when there is none.
     pub fn kick(&mut self, client_id: &str, reason: ReasonCode, now: Time, effects: &mut Effects) -> bool {
         let Some(key) = self.by_client.get(client_id).copied() else {

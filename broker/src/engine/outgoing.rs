@@ -76,7 +76,7 @@ impl Outbound {
                 .meta
                 .as_ref()
                 .map_or(&[], |meta| &meta.subscription_ids),
-            properties: &message.properties,
+            properties: message.properties(),
             payload: &message.payload,
         }
     }

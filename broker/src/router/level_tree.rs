@@ -29,7 +29,10 @@ struct Child(Option<NodeKey>);
 
 impl<T> Node<T> {
     fn new() -> Self {
-        Self { children: HashMap::new(), value: None }
+        Self {
+            children: HashMap::new(),
+            value: None,
+        }
     }
 }
 
@@ -64,7 +67,8 @@ impl<T> LevelTree<T> {
 
     /// The node of a path.
     pub(super) fn find(&self, path: &str) -> Option<NodeKey> {
-        path.split('/').try_fold(Self::ROOT, |at, level| self.child(at, level))
+        path.split('/')
+            .try_fold(Self::ROOT, |at, level| self.child(at, level))
     }
 
     /// The node one level below.
@@ -74,7 +78,10 @@ impl<T> LevelTree<T> {
 
     /// Every node one level below, with its level.
     pub(super) fn children(&self, at: NodeKey) -> impl Iterator<Item = (&str, NodeKey)> {
-        self.nodes[at as usize].children.iter().filter_map(|(level, child)| Some((&**level, child.0?)))
+        self.nodes[at as usize]
+            .children
+            .iter()
+            .filter_map(|(level, child)| Some((&**level, child.0?)))
     }
 
     pub(super) fn value(&self, at: NodeKey) -> Option<&T> {

@@ -23,7 +23,11 @@ fn topic() -> impl Strategy<Value = TopicName> {
 
 fn filter() -> impl Strategy<Value = TopicFilter> {
     let levels = prop::collection::vec(prop_oneof![3 => level(), 2 => Just("+")], 0..4);
-    (levels, any::<bool>(), prop_oneof![3 => Just(""), 1 => Just("$share/g/"), 1 => Just("$share/h/")])
+    (
+        levels,
+        any::<bool>(),
+        prop_oneof![3 => Just(""), 1 => Just("$share/g/"), 1 => Just("$share/h/")],
+    )
         .prop_map(|(mut levels, multi, share)| {
             if multi {
                 levels.push("#");
@@ -66,7 +70,10 @@ fn expected(
     model: &Model,
     topic: &TopicName,
     from: SessionKey,
-) -> (BTreeMap<SessionKey, (QoS, bool, BTreeSet<u32>)>, BTreeMap<String, BTreeSet<SessionKey>>) {
+) -> (
+    BTreeMap<SessionKey, (QoS, bool, BTreeSet<u32>)>,
+    BTreeMap<String, BTreeSet<SessionKey>>,
+) {
     let mut plain: BTreeMap<SessionKey, (QoS, bool, BTreeSet<u32>)> = BTreeMap::new();
     let mut groups: BTreeMap<String, BTreeSet<SessionKey>> = BTreeMap::new();
     for ((session, filter), (options, id)) in model {
@@ -74,7 +81,10 @@ fn expected(
             continue;
         }
         if filter.share_group().is_some() {
-            groups.entry(filter.as_str().to_owned()).or_default().insert(*session);
+            groups
+                .entry(filter.as_str().to_owned())
+                .or_default()
+                .insert(*session);
         } else if !(options.no_local && from == *session) {
             let found = plain.entry(*session).or_default();
             found.0 = found.0.max(options.qos);
@@ -147,13 +157,13 @@ proptest! {
                 prop_assert_eq!(store.clear(&topic), model.remove(&topic).is_some());
                 continue;
             }
-            let message = Arc::new(Message {
-                topic: topic.clone(),
-                payload: Bytes::from(vec![b'x'; at % 7]),
-                properties: PublishProperties::default(),
-                qos: QoS::AtLeastOnce,
-                expires_at: expires.map(|after| Time::from_millis(at as u64 + 1 + after)),
-            });
+            let message = Arc::new(Message::new(
+                topic.clone(),
+                Bytes::from(vec![b'x'; at % 7]),
+                PublishProperties::default(),
+                QoS::AtLeastOnce,
+                expires.map(|after| Time::from_millis(at as u64 + 1 + after)),
+            ));
             if store.set(message.clone()) != Replaced::Refused {
                 model.insert(topic, message);
             }

@@ -53,10 +53,17 @@ pub enum Replaced {
 }
 
 impl RetainedStore {
-    /// An empty store for at most that many messages and bytes of topic and payload.
+    /// An empty store for at most that many messages and bytes of topic, payload and properties.
     pub fn new(count_max: usize, bytes_max: usize) -> Self {
         let (levels, alarms) = (LevelTree::default(), BTreeSet::new());
-        Self { levels, count: 0, bytes: 0, count_max, bytes_max, alarms }
+        Self {
+            levels,
+            count: 0,
+            bytes: 0,
+            count_max,
+            bytes_max,
+            alarms,
+        }
     }
 
     /// Makes a message the retained one of its topic.
@@ -90,7 +97,9 @@ impl RetainedStore {
 
     /// Takes the message of a topic away; true when there was one.
     pub fn clear(&mut self, topic: &TopicName) -> bool {
-        let Some(Retained { message, alarm }) = self.levels.remove(topic.as_str()) else { return false };
+        let Some(Retained { message, alarm }) = self.levels.remove(topic.as_str()) else {
+            return false;
+        };
         self.count -= 1;
         self.bytes -= message.size();
         if let Some(alarm) = alarm {
@@ -149,9 +158,15 @@ impl RetainedStore {
         while let Some((at, _)) = self.alarms.first()
             && *at <= now
         {
-            let Some((_, topic)) = self.alarms.pop_first() else { break };
-            let Some(key) = self.levels.find(topic.as_str()) else { continue };
-            let Some(retained) = self.levels.value_mut(key) else { continue };
+            let Some((_, topic)) = self.alarms.pop_first() else {
+                break;
+            };
+            let Some(key) = self.levels.find(topic.as_str()) else {
+                continue;
+            };
+            let Some(retained) = self.levels.value_mut(key) else {
+                continue;
+            };
             retained.alarm = None;
             match retained.message.expires_at {
                 Some(at) if at <= now => expired += usize::from(self.clear(&topic)),
@@ -180,7 +195,7 @@ impl RetainedStore {
         self.count == 0
     }
 
-    /// Bytes of topic and payload held.
+    /// Bytes of topic, payload and properties held.
     pub fn bytes(&self) -> usize {
         self.bytes
     }

@@ -26,7 +26,9 @@ impl FilterTree {
     }
 
     pub(super) fn remove(&mut self, filter: &str, group: Option<&str>, session: SessionKey) -> bool {
-        let Some(node) = self.get_mut(filter) else { return false };
+        let Some(node) = self.get_mut(filter) else {
+            return false;
+        };
         let found = node.remove(group, session);
         if node.is_empty() {
             self.levels.remove(filter);

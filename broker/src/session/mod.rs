@@ -54,7 +54,7 @@ pub struct Queued {
 pub struct QueueBounds {
     /// Messages of QoS 1 and 2.
     pub messages_max: usize,
-    /// Their bytes of topic and payload.
+    /// Their bytes of topic, payload and properties.
     pub bytes_max: usize,
     /// What happens past either.
     pub when_full: WhenFull,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{Acked, Queued, QueueBounds, Resend, Session};
+use super::{Acked, QueueBounds, Queued, Resend, Session};
 use crate::codec::{ByteStr, PacketId, PublishProperties, QoS};
 use crate::engine::Message;
 use crate::limits::Limits;
@@ -15,14 +15,20 @@ use crate::plugin::Principal;
 use crate::topic::TopicName;
 
 fn queued(number: u32, qos: QoS) -> Queued {
-    let message = Message {
-        topic: TopicName::parse("t").unwrap(),
-        payload: Bytes::copy_from_slice(&number.to_be_bytes()),
-        properties: PublishProperties::default(),
+    let message = Message::new(
+        TopicName::parse("t").unwrap(),
+        Bytes::copy_from_slice(&number.to_be_bytes()),
+        PublishProperties::default(),
         qos,
-        expires_at: None,
-    };
-    Queued { message: Arc::new(message), meta: None, qos, retain: false, burst: false }
+        None,
+    );
+    Queued {
+        message: Arc::new(message),
+        meta: None,
+        qos,
+        retain: false,
+        burst: false,
+    }
 }
 
 fn number(queued: &Queued) -> u32 {
@@ -167,11 +173,23 @@ proptest! {
 fn identifiers_run_once_around_without_reuse() {
     let bounds = QueueBounds::of(&Limits::default(), &Principal::anonymous());
     let mut session = Session::new(1, ByteStr::from("c"), Principal::anonymous(), bounds);
-    let ids: std::collections::HashSet<_> =
-        (0..65_535).map(|at| session.inflight.begin(queued(at, QoS::AtLeastOnce)).expect("there is room")).collect();
+    let ids: std::collections::HashSet<_> = (0..65_535)
+        .map(|at| {
+            session
+                .inflight
+                .begin(queued(at, QoS::AtLeastOnce))
+                .expect("there is room")
+        })
+        .collect();
     assert_eq!(ids.len(), 65_535);
-    assert!(session.inflight.begin(queued(0, QoS::AtLeastOnce)).is_err(), "every identifier is in use");
+    assert!(
+        session.inflight.begin(queued(0, QoS::AtLeastOnce)).is_err(),
+        "every identifier is in use"
+    );
     let freed = PacketId::new(777).unwrap();
     assert!(matches!(session.inflight.puback(freed), Acked::Done));
-    assert_eq!(session.inflight.begin(queued(0, QoS::AtLeastOnce)).unwrap(), freed);
+    assert_eq!(
+        session.inflight.begin(queued(0, QoS::AtLeastOnce)).unwrap(),
+        freed
+    );
 }

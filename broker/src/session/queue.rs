@@ -82,7 +82,7 @@ impl Queue {
         self.len
     }
 
-    /// Their bytes of topic and payload.
+    /// Their bytes of topic, payload and properties.
     pub fn bytes(&self) -> usize {
         self.bytes
     }

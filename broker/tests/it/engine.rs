@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use muster_broker::codec::{Auth, AuthProperties, Connack, ConnectProperties};
 use muster_broker::plugin::{
-    Authenticator, Authorizer, ConnectRequest, Decision, Event, FilterContext, Observer, Principal, PublishAccess,
-    PublishFilter, ReauthenticateRequest, ReceiveAccess, SubscribeAccess, WhenFull,
+    Authenticator, Authorizer, ConnectRequest, Decision, Event, FilterContext, Observer, Principal,
+    PublishAccess, PublishFilter, ReauthenticateRequest, ReceiveAccess, SubscribeAccess, WhenFull,
 };
 use tokio::sync::Notify;
 
@@ -37,7 +37,10 @@ impl Authenticator for Door {
         if request.password.as_deref() == Some(b"never") {
             std::future::pending::<()>().await;
         }
-        let name = request.username.clone().ok_or(ReasonCode::BadUserNameOrPassword)?;
+        let name = request
+            .username
+            .clone()
+            .ok_or(ReasonCode::BadUserNameOrPassword)?;
         principal_of(&name, request.password.as_deref().unwrap_or_default())
     }
 
@@ -54,8 +57,10 @@ async fn login(broker: &TestBroker, client_id: &str, password: &str) -> (Client,
     let mut connect = connect_packet(V5, client_id);
     connect.username = Some(ByteStr::from("name"));
     connect.password = Some(muster_broker::codec::Password(password.to_owned().into()));
-    connect.properties =
-        ConnectProperties { auth_method: Some(ByteStr::from("jwt")), ..ConnectProperties::default() };
+    connect.properties = ConnectProperties {
+        auth_method: Some(ByteStr::from("jwt")),
+        ..ConnectProperties::default()
+    };
     connect.properties.session_expiry = Some(60);
     Client::connect(broker.dial(Transport::Tcp).await, connect).await
 }
@@ -66,7 +71,10 @@ fn renewal(data: &'static str) -> Packet {
         auth_data: Some(data.into()),
         ..AuthProperties::default()
     };
-    Packet::Auth(Auth { reason: ReasonCode::ReAuthenticate, properties })
+    Packet::Auth(Auth {
+        reason: ReasonCode::ReAuthenticate,
+        properties,
+    })
 }
 
 #[tokio::test]
@@ -111,8 +119,14 @@ async fn s16_an_authenticator_that_panics_or_hangs_has_refused() {
         builder.authenticator(Door).limits(limits)
     })
     .await;
-    assert_eq!(login(&broker, "c", "panic").await.1.reason, ReasonCode::NotAuthorized);
-    assert_eq!(login(&broker, "c", "never").await.1.reason, ReasonCode::ServerUnavailable);
+    assert_eq!(
+        login(&broker, "c", "panic").await.1.reason,
+        ReasonCode::NotAuthorized
+    );
+    assert_eq!(
+        login(&broker, "c", "never").await.1.reason,
+        ReasonCode::ServerUnavailable
+    );
     assert_eq!(login(&broker, "c", "long").await.1.reason, ReasonCode::Success);
 }
 
@@ -148,12 +162,21 @@ struct Mill;
 
 impl PublishFilter for Mill {
     fn filter(&self, publish: &mut Publish, context: &FilterContext<'_>) -> Result<(), ReasonCode> {
-        let topic = publish.topic.as_ref().expect("a filter sees the topic").as_str().to_owned();
+        let topic = publish
+            .topic
+            .as_ref()
+            .expect("a filter sees the topic")
+            .as_str()
+            .to_owned();
         match &*topic {
             "panic" => panic!("as the test asks"),
             "refused" => return Err(ReasonCode::PayloadFormatInvalid),
             "moved" => publish.topic = Some(TopicName::parse("secret/x").expect("a topic name")),
-            _ => publish.payload = [context.client_id.as_bytes(), b":", &publish.payload[..]].concat().into(),
+            _ => {
+                publish.payload = [context.client_id.as_bytes(), b":", &publish.payload[..]]
+                    .concat()
+                    .into()
+            }
         }
         Ok(())
     }
@@ -188,7 +211,10 @@ impl Authorizer for NoSecrets {
 async fn s17_the_topic_that_a_filter_leaves_is_the_one_that_is_authorized() {
     let broker = TestBroker::build(|builder| builder.filter(Mill).authorizer(NoSecrets)).await;
     let mut client = broker.client(V5, "c").await;
-    assert_eq!(client.subscribe("#", QoS::AtLeastOnce).await, ReasonCode::GrantedQos1);
+    assert_eq!(
+        client.subscribe("#", QoS::AtLeastOnce).await,
+        ReasonCode::GrantedQos1
+    );
     for (topic, reason) in [
         ("moved", ReasonCode::NotAuthorized),
         ("refused", ReasonCode::PayloadFormatInvalid),
@@ -199,7 +225,10 @@ async fn s17_the_topic_that_a_filter_leaves_is_the_one_that_is_authorized() {
         let publish = client.publish_packet(topic, QoS::AtLeastOnce, "x");
         assert_eq!(client.publish_acknowledged(publish).await, reason, "{topic}");
     }
-    assert_eq!(client.subscribe("boom", QoS::AtLeastOnce).await, ReasonCode::NotAuthorized);
+    assert_eq!(
+        client.subscribe("boom", QoS::AtLeastOnce).await,
+        ReasonCode::NotAuthorized
+    );
     assert_eq!(client.payload().await, "c:x");
     assert_eq!(broker.handle.counters().refused, 4);
 }
@@ -215,10 +244,21 @@ impl Observer for Diary {
     fn observe(&self, event: &Event) {
         let line = match event {
             Event::Connected { client_id, .. } => format!("connected {client_id}"),
-            Event::ConnectRefused { client_id, reason, .. } => format!("connect refused {client_id} {reason}"),
-            Event::Disconnected { client_id, reason, .. } => format!("disconnected {client_id} {reason}"),
-            Event::Subscribed { client_id, filter, .. } => format!("subscribed {client_id} {filter}"),
-            Event::Published { topic, payload_bytes, receivers, .. } => {
+            Event::ConnectRefused {
+                client_id, reason, ..
+            } => format!("connect refused {client_id} {reason}"),
+            Event::Disconnected {
+                client_id, reason, ..
+            } => format!("disconnected {client_id} {reason}"),
+            Event::Subscribed {
+                client_id, filter, ..
+            } => format!("subscribed {client_id} {filter}"),
+            Event::Published {
+                topic,
+                payload_bytes,
+                receivers,
+                ..
+            } => {
                 format!("published {topic} {payload_bytes} {receivers}")
             }
             Event::SessionEnded { client_id } => format!("ended {client_id}"),
@@ -251,10 +291,16 @@ async fn observers_are_told_in_order_and_never_the_payload() {
     let mut client = broker.client(V5, "c").await;
     client.subscribe("a/+", QoS::AtMostOnce).await;
     client.publish("a/b", QoS::AtLeastOnce, "canary").await;
+    assert_eq!(client.payload().await, "canary");
     client.disconnect().await;
     let lines = diary.until("ended c").await;
-    let expected =
-        ["connected c", "subscribed c a/+", "published a/b 6 1", "disconnected c Success", "ended c"];
+    let expected = [
+        "connected c",
+        "subscribed c a/+",
+        "published a/b 6 1",
+        "disconnected c Success",
+        "ended c",
+    ];
     assert_eq!(lines, expected);
 }
 
@@ -272,14 +318,23 @@ async fn the_program_publishes_lists_kicks_and_revokes() {
     let connections = broker.handle.connections();
     assert_eq!(connections.len(), 1);
     assert_eq!(connections[0].client_id, "c");
-    assert_eq!(connections[0].transport, muster_broker::plugin::Transport::WebSocket);
+    assert_eq!(
+        connections[0].transport,
+        muster_broker::plugin::Transport::WebSocket
+    );
 
     assert!(broker.handle.kick("c", ReasonCode::AdministrativeAction));
     client.expect_refusal(ReasonCode::AdministrativeAction).await;
-    assert!(!broker.handle.kick("c", ReasonCode::AdministrativeAction), "nobody is there any more");
+    assert!(
+        !broker.handle.kick("c", ReasonCode::AdministrativeAction),
+        "nobody is there any more"
+    );
     assert_eq!(broker.handle.publish(message), Ok(1));
     let sessions = broker.handle.sessions();
-    assert_eq!((sessions.len(), sessions[0].connected, sessions[0].queued), (1, false, 1));
+    assert_eq!(
+        (sessions.len(), sessions[0].connected, sessions[0].queued),
+        (1, false, 1)
+    );
 
     assert_eq!(broker.handle.revoke("anonymous"), 1);
     assert!(broker.handle.sessions().is_empty());
@@ -304,7 +359,10 @@ async fn r36_a_graceful_stop_tells_everybody_and_waits_for_them() {
         client.expect_refusal(ReasonCode::ServerShuttingDown).await;
     }
     drop(clients);
-    assert!(stopped.await.expect("it does not panic"), "all connections ended in time");
+    assert!(
+        stopped.await.expect("it does not panic"),
+        "all connections ended in time"
+    );
     assert_eq!(broker.handle.counters().connections, 0);
 }
 
@@ -313,14 +371,21 @@ async fn an_upgraded_stream_of_another_server_is_served() {
     use tokio_tungstenite::tungstenite::protocol::Role;
     let broker = TestBroker::start().await;
     let (ours, theirs) = tokio::io::duplex(4096);
-    broker.handle.serve_upgraded_websocket(theirs, ([192, 0, 2, 1], 7).into());
+    broker
+        .handle
+        .serve_upgraded_websocket(theirs, ([192, 0, 2, 1], 7).into());
     let mut stream = tokio_tungstenite::WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
     let connect = connect_packet(V5, "upgraded");
     let mut bytes = bytes::BytesMut::new();
     muster_broker::codec::encode(&Packet::Connect(Box::new(connect)), V5, &mut bytes).expect("a CONNECT");
     let message = tokio_tungstenite::tungstenite::Message::Binary(bytes.freeze());
-    futures_util::SinkExt::send(&mut stream, message).await.expect("the stream is open");
-    let answer = futures_util::StreamExt::next(&mut stream).await.expect("an answer").expect("a frame");
+    futures_util::SinkExt::send(&mut stream, message)
+        .await
+        .expect("the stream is open");
+    let answer = futures_util::StreamExt::next(&mut stream)
+        .await
+        .expect("an answer")
+        .expect("a frame");
     assert_eq!(answer.into_data()[0], 0x20, "a CONNACK");
     assert_eq!(broker.handle.connections()[0].peer, ([192, 0, 2, 1], 7).into());
 }
@@ -336,7 +401,9 @@ async fn connections_past_the_limit_are_closed_and_room_is_given_back() {
     let mut connected = false;
     for _ in 0..1_000 {
         let mut client = Client::new(broker.dial(Transport::Tcp).await, V5);
-        client.send_or_end(Packet::Connect(Box::new(connect_packet(V5, "third")))).await;
+        client
+            .send_or_end(Packet::Connect(Box::new(connect_packet(V5, "third"))))
+            .await;
         if client.receive_or_end().await.is_some() {
             connected = true;
             break;

@@ -234,18 +234,6 @@ try {
     await phone.getByText("You took it back.").waitFor();
   });
 
-  await step("a second page of the same participant takes over; the first says so and does not fight", async () => {
-    const second = await phoneContext.newPage();
-    await second.goto(`/e/${code}`);
-    await second.getByText("Connected").waitFor();
-    await phone.getByText("This call is open on another device or tab.").waitFor();
-    await phone.waitForTimeout(1_500);
-    assert.ok(await second.getByText("Connected").isVisible());
-    await phone.getByRole("button", { name: "Use it here" }).click();
-    await second.getByText("This call is open on another device or tab.").waitFor();
-    await second.close();
-  });
-
   await step("the console on a phone and the pages at 200 % text fit", async () => {
     await desk.setViewportSize({ width: 360, height: 640 });
     await stage.look(desk, "console-phone-line");
@@ -277,3 +265,4 @@ try {
 for (const problem of stage.problems) console.error(`PROBLEM  ${problem}`);
 console.log(`${steps.length} steps passed, ${failed ? 1 : 0} failed, ${stage.problems.length} problems; pictures in ${screenshots}`);
 process.exit(failed || stage.problems.length > 0 ? 1 : 0);
+

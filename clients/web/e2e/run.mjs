@@ -55,6 +55,41 @@ async function write(page, text) {
   await page.locator("[role=log] ~ form textarea").fill(text);
   await page.getByRole("button", { name: "Send" }).click();
 }
+/** Logs in and comes to the event, by itself or by choosing it. */
+async function logIn(page, who, secret) {
+  await page.goto("/console/");
+  await page.getByLabel("E-mail").fill(who);
+  await page.getByLabel("Password").fill(secret);
+  await page.getByRole("button", { name: "Log in" }).click();
+  await arrive(page);
+}
+async function arrive(page) {
+  const waiting = page.locator("[data-figure=waiting]");
+  const choose = page.getByRole("heading", { name: "Choose an event" });
+  await waiting.or(choose).first().waitFor();
+  if (await choose.isVisible()) await page.getByRole("button", { name: (await api("GET", `/events/${code}`)).name }).click();
+  await waiting.waitFor();
+  await page.locator(".truth").getByText("Connected").waitFor();
+}
+async function api(method, path, token, body) {
+  const headers = { "content-type": "application/json", ...(token && { authorization: `Bearer ${token}` }) };
+  const response = await fetch(`${url}/api/v1${path}`, { method, headers, body: body && JSON.stringify(body) });
+  assert.ok(response.ok, `${method} ${path} answered ${response.status}`);
+  return response.json();
+}
+/** A second person of the event's agency, made by the organizer. */
+async function anotherOperator() {
+  const { token } = await api("POST", "/auth/login", undefined, { email, password });
+  const { agencies } = await api("GET", "/me", token);
+  for (const { id } of agencies) {
+    const { items } = await api("GET", `/agencies/${id}/events`, token);
+    if (!items.some((event) => event.join_code === code)) continue;
+    const person = { email: `colleague-${Date.now()}@example.org`, name: "Jo Lind", password: `secret-${Date.now()}`, role: "operator" };
+    await api("POST", `/agencies/${id}/members`, token, person);
+    return person;
+  }
+  throw new Error(`no agency of ${email} has the event ${code}`);
+}
 const here = { latitude: 52.5003, longitude: 13.4009, accuracy: 12 };
 
 const phoneContext = await stage.context("phone", { ...PHONE, geolocation: here });
@@ -73,15 +108,7 @@ try {
     await stage.look(desk, "console-login");
     await desk.getByLabel("Password").fill(password);
     await desk.getByRole("button", { name: "Log in" }).click();
-    const waiting = desk.locator("[data-figure=waiting]");
-    const choose = desk.getByRole("heading", { name: "Choose an event" });
-    await waiting.or(choose).first().waitFor();
-    if (await choose.isVisible()) {
-      const card = await (await fetch(`${url}/api/v1/events/${code}`)).json();
-      await desk.getByRole("button", { name: card.name }).click();
-    }
-    await waiting.waitFor();
-    await desk.locator(".truth").getByText("Connected").waitFor();
+    await arrive(desk);
     assert.match(await desk.locator(".topbar h1").textContent(), new RegExp(code));
     await stage.look(desk, "console-empty");
   });
@@ -93,7 +120,7 @@ try {
     await field.fill("no such event anywhere");
     await phone.getByRole("button", { name: "Find" }).click();
     await phone.getByText("No event is called").waitFor();
-    const card = await (await fetch(`${url}/api/v1/events/${code}`)).json();
+    const card = await api("GET", `/events/${code}`);
     await field.fill(card.name.split(" ")[0]);
     await phone.getByRole("button", { name: "Find" }).click();
     await phone.getByRole("link", { name: card.name }).waitFor();
@@ -224,6 +251,38 @@ try {
     await stage.look(phone, "closed");
   });
 
+  await step("two operators claim at once: one has it, the other is told who; it goes back and to the other", async () => {
+    const colleague = await anotherOperator();
+    const otherContext = await stage.context("second desk", DESK);
+    const other = await otherContext.newPage();
+    await logIn(other, colleague.email, colleague.password);
+    await phone.getByRole("button", { name: "I need help again" }).tap();
+    await phone.getByRole("button", { name: /Life in danger/ }).tap();
+    await phone.getByLabel("What is happening?").fill(`Again ${CALL}`);
+    await phone.getByRole("button", { name: "Send" }).tap();
+    const desks = [desk, other];
+    for (const page of desks) await page.locator("[data-row]", { hasText: `Again ${CALL}` }).click();
+    for (const page of desks) await page.getByRole("button", { name: "Claim" }).waitFor();
+    await Promise.all(desks.map((page) => page.keyboard.press("c")));
+    const standing = (page) => page.locator(".case .standing");
+    for (const page of desks) await standing(page).getByText(/ (have|has) it$/).waitFor();
+    const words = await Promise.all(desks.map((page) => standing(page).textContent()));
+    assert.equal(words.filter((w) => w === "You have it").length, 1, words.join(", "));
+    const [winner, loser] = words[0] === "You have it" ? desks : [other, desk];
+    assert.match(await standing(loser).textContent(), / has it$/);
+    await stage.look(loser, "console-race-lost");
+    await winner.getByRole("button", { name: "Return to the line" }).click();
+    await phone.getByRole("heading", { name: /You are/ }).waitFor();
+    await loser.getByRole("button", { name: "Claim" }).click();
+    await standing(loser).getByText("You have it").waitFor();
+    await loser.getByRole("button", { name: "Close", exact: true }).click();
+    await loser.getByLabel("Another reason").check();
+    await loser.getByLabel("Reason", { exact: true }).fill("Brought to the medical tent");
+    await loser.getByRole("button", { name: "Close the case" }).click();
+    await phone.getByText("Reason: Brought to the medical tent").waitFor();
+    await otherContext.close();
+  });
+
   await step("asks again and takes it back", async () => {
     await phone.getByRole("button", { name: "I need help again" }).tap();
     await phone.getByRole("button", { name: /Question/ }).tap();
@@ -248,8 +307,7 @@ try {
 
   await step("the console on a phone and the pages at 200 % text fit", async () => {
     await desk.setViewportSize({ width: 360, height: 640 });
-    await stage.look(desk, "console-phone-line");
-    for (const pane of ["Case", "Map"]) {
+    for (const pane of ["Line", "Case", "Map"]) {
       await desk.getByRole("navigation").getByRole("button", { name: pane }).click();
       await stage.look(desk, `console-phone-${pane.toLowerCase()}`);
     }
@@ -260,6 +318,11 @@ try {
     await desk.setViewportSize({ width: 768, height: 1024 });
     await stage.look(desk, "console-768");
     await desk.setViewportSize(DESK.viewport);
+    await phone.setViewportSize(DESK.viewport);
+    await stage.look(phone, "closed-1440");
+    await phone.getByRole("button", { name: "Back to the start" }).click();
+    await stage.look(phone, "home-1440");
+    await phone.setViewportSize(PHONE.viewport);
     for (const page of [phone, desk]) await page.evaluate(() => (document.documentElement.style.fontSize = "200%"));
     await stage.look(phone, "home-large-text");
     await stage.look(desk, "console-large-text");

@@ -5,11 +5,13 @@ use anyhow::{anyhow, bail};
 use super::Config;
 
 /// Variables of this prefix that are no configuration keys, and who reads them.
-const OTHERS: [&str; 5] = [
+const OTHERS: [&str; 7] = [
     "MUSTER_CONFIG",       // which file
     "MUSTER_POSTGRES_BIN", // where PostgreSQL's programs are
     "MUSTER_CHROMIUM",     // which browser the tests drive
     "MUSTER_TARGET_DIR",   // where the Makefile builds
+    "MUSTER_URL",          // which Muster the crowd visits
+    "MUSTER_PASSWORD",     // as whom it logs in
     "MUSTER_BIN",          // which binary the scripts drive
 ];
 

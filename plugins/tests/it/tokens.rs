@@ -115,10 +115,7 @@ async fn a_token_is_renewed_on_a_living_connection() {
         tokio::task::yield_now().await;
     }
     let own = f.a.topic("help/alice");
-    assert_eq!(
-        publish(&mut alice, &own, &payload(&own)).await,
-        ReasonCode::Success
-    );
+    assert!(!publish(&mut alice, &own, &payload(&own)).await.is_error());
 
     // With another's token it ends.
     alice.send(auth(f.token(f.b, Role::Participant, "alice"))).await;

@@ -11,6 +11,7 @@
 mod server;
 
 use std::ops::Deref;
+use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection};
 use uuid::Uuid;
@@ -103,10 +104,17 @@ async fn template(server: &TestServer) -> String {
 }
 
 async fn admin(server: &TestServer) -> PgConnection {
-    connect_options(&server.sockets, "postgres")
-        .connect()
-        .await
-        .expect("a connection to the test server")
+    let options = connect_options(&server.sockets, "postgres");
+    loop {
+        match options.clone().connect().await {
+            Ok(conn) => return conn,
+            // 57P03: the socket is there before the server is done with its start.
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("57P03") => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Err(error) => panic!("no connection to the test server: {}", crate::describe(&error)),
+        }
+    }
 }
 
 impl Drop for TestDatabase {

@@ -224,3 +224,48 @@ async fn a_refused_row_is_not_found_in_the_servers_log() {
         "{log}"
     );
 }
+
+/// The directory for [`owns_a_server_until_it_is_killed`].
+const CHILD_DIR: &str = "MUSTER_TEST_CHILD_DIR";
+
+#[tokio::test]
+#[ignore = "the other process of the test below, which starts it"]
+async fn owns_a_server_until_it_is_killed() {
+    let database = open(Path::new(&std::env::var_os(CHILD_DIR).expect("a directory"))).await;
+    add(&database).await;
+    let pid = database.embedded().unwrap().pid().unwrap();
+    std::fs::write(
+        Path::new(&std::env::var_os(CHILD_DIR).unwrap()).join("pid"),
+        pid.to_string(),
+    )
+    .unwrap();
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test]
+async fn a_server_ends_with_its_killed_owner_and_the_next_start_has_its_data() {
+    let dir = tempdir().unwrap();
+    let mut owner = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "embedded::owns_a_server_until_it_is_killed",
+            "--ignored",
+        ])
+        .env(CHILD_DIR, dir.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let file = dir.path().join("pid");
+    until("a server", || async {
+        std::fs::read_to_string(&file).is_ok_and(|pid| !pid.is_empty())
+    })
+    .await;
+    let server: u32 = std::fs::read_to_string(&file).unwrap().parse().unwrap();
+    owner.kill().unwrap();
+    owner.wait().unwrap();
+    // At once: the server of the killed owner may still be on its way out.
+    let database = open(dir.path()).await;
+    assert!(!runs(server));
+    assert_eq!(people(&database).await, 1);
+    database.close().await;
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::codec::{
-    Ack, ByteStr, Packet, PacketId, Publish, PublishProperties, QoS, Subscribe, SubscribeOptions, Subscription,
+    ByteStr, Packet, PacketId, Publish, PublishProperties, QoS, Subscribe, SubscribeOptions, Subscription,
     UserProperties, Version,
 };
 use crate::engine::{ConnectParams, ConnectionKey, Effects, Engine, Outgoing, Time};
@@ -99,9 +99,5 @@ impl Sim {
             .expect("the connection lives")
         {}
         out
-    }
-
-    pub(super) fn puback(&mut self, connection: ConnectionKey, packet_id: PacketId) {
-        self.give(connection, Packet::Puback(Ack::success(packet_id))).expect("an acknowledgement is taken");
     }
 }

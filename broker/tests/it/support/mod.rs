@@ -10,8 +10,8 @@ pub use broker::TestBroker;
 pub use client::{Client, connect_packet};
 pub use muster_broker::ReasonCode;
 pub use muster_broker::codec::{
-    Ack, ByteStr, Connack, Connect, Disconnect, Packet, Publish, PublishProperties, QoS, RetainHandling,
-    Subscribe, SubscribeOptions, Subscription, Version, Will,
+    Ack, ByteStr, Connect, Disconnect, Packet, Publish, PublishProperties, QoS, RetainHandling, Subscribe,
+    SubscribeOptions, Subscription, Version, Will,
 };
 pub use muster_broker::topic::{TopicFilter, TopicName};
 pub use wire::{Transport, Wire};

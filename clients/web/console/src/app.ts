@@ -458,10 +458,9 @@ export class App extends Model<State> {
   }
 }
 
-/** The names of the parts that `/readyz` reports as not working. */
+/** The names of the parts that `/readyz` reports as not ready. */
 function partsDown(answer: unknown): string[] {
-  if (typeof answer !== "object" || answer === null) return [];
-  return Object.entries((answer as { parts?: object }).parts ?? answer)
-    .filter(([, state]) => state === false || state === "down" || state === "failed")
-    .map(([name]) => name);
+  const parts = (answer as { parts?: unknown } | null)?.parts;
+  if (typeof parts !== "object" || parts === null) return [];
+  return Object.entries(parts).flatMap(([name, state]) => (state === "ready" ? [] : [name]));
 }

@@ -11,6 +11,11 @@ export interface KeyActions {
 
 const rows = () => [...document.querySelectorAll<HTMLElement>("[data-row]")].filter((row) => row.offsetParent !== null);
 
+/** The client of the row that has the focus. */
+export function focusedRow(): string | undefined {
+  return (document.activeElement as HTMLElement | null)?.dataset.row;
+}
+
 export function focusSearch(): void {
   document.querySelector<HTMLElement>("[data-search]")?.focus();
 }
@@ -40,7 +45,7 @@ export function useKeys(actions: KeyActions): void {
         if (event.key === "Escape") target.blur();
         return;
       }
-      const row = (document.activeElement as HTMLElement | null)?.dataset.row;
+      const row = focusedRow();
       const { open, claim, close, help } = latest.current;
       switch (event.key) {
         case "j":

@@ -47,6 +47,8 @@ export interface Asked {
   kind: Priority;
   text: string;
   seat?: string;
+  /** Server time, milliseconds since 1970. */
+  at_ms: number;
   /** The case before it: one with another id is the answer. */
   before?: string;
   sent: boolean;
@@ -134,7 +136,7 @@ export class App extends Model<State> {
     const label = cut(seat.trim(), LABEL_CHARS_MAX);
     if (label) help.seat = label;
     if (share && sharing.on && sharing.fix) help.location = sharing.fix;
-    const asked: Asked = { id: help.id, kind, text: help.text, ...(label && { seat: label }), ...(c && { before: c.id }), sent: false };
+    const asked: Asked = { id: help.id, kind, text: help.text, ...(label && { seat: label }), ...(c && { before: c.id }), at_ms: this.now_ms(), sent: false };
     await this.store.set("asked", asked);
     this.set({ asked });
     if (!(await this.kept(() => client.send(topics.help(session.client_id), help)))) {

@@ -1,6 +1,7 @@
 /** The chat of the shown case. */
 import { TEXT_CHARS_MAX, type Case, type Message } from "@muster/sdk";
 import { Shape, timeOfDay, type ShapeName } from "@muster/ui";
+import { Fragment } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { App, State } from "../app.ts";
 import { t } from "../text.ts";
@@ -12,6 +13,9 @@ export function Chat({ app, state, c, mine }: { app: App; state: State; c: Case;
   const [text, setText] = useState(drafts.get(c.client) ?? "");
   const log = useRef<HTMLDivElement>(null);
   const { messages } = state;
+  // What was said about an earlier call of the same person stands before this one.
+  const opened_ms = Date.parse(c.opened_at);
+  const begin = messages.findIndex((m) => (m.received_ms ?? Infinity) >= opened_ms);
   const readAt = messages.findIndex((m) => m.id === state.read.get(c.client));
 
   useEffect(() => {
@@ -38,8 +42,12 @@ export function Chat({ app, state, c, mine }: { app: App; state: State; c: Case;
         {state.historyFailed && <p class="late">{t("historyFailed")}</p>}
         <ol>
           {messages.map((m, i) => (
-            <Line key={m.id} m={m} c={c} me={app.me} read={readAt >= i} online={state.connection.phase === "online"} />
+            <Fragment key={m.id}>
+              {i === begin && i > 0 && <li class="since figures">{t("thisCase", { time: timeOfDay(opened_ms) })}</li>}
+              <Line m={m} c={c} me={app.me} read={readAt >= i} online={state.connection.phase === "online"} />
+            </Fragment>
           ))}
+          {messages.length > 0 && begin < 0 && <li class="since figures">{t("thisCase", { time: timeOfDay(opened_ms) })}</li>}
         </ol>
       </div>
       {mine ? (

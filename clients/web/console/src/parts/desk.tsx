@@ -11,7 +11,11 @@ import { TopBar } from "./topbar.tsx";
 import { WhereColumn } from "./where.tsx";
 
 export type Pane = "line" | "case" | "map";
-const PANES: Pane[] = ["line", "case", "map"];
+const PANES = [
+  ["line", "paneLine"],
+  ["case", "paneCase"],
+  ["map", "paneMap"],
+] as const;
 
 export function Desk({ app }: { app: App }) {
   const state = useModel(app);
@@ -30,7 +34,12 @@ export function Desk({ app }: { app: App }) {
     open(c.client);
     app.command("claim", c);
   };
-  useKeys({ open, claim, close: () => app.shown?.operator?.client === app.me && setClosing(true), help: () => me.current?.showModal() });
+  const close = () => {
+    const c = app.shown;
+    if (c?.state === "claimed" && c.operator?.client === app.me) setClosing(true);
+  };
+  const actions = { open, claim, close, help: () => me.current?.showModal() };
+  useKeys(actions);
 
   return (
     <div class="desk" data-pane={pane}>
@@ -39,16 +48,16 @@ export function Desk({ app }: { app: App }) {
       <CaseColumn app={app} closing={closing} setClosing={setClosing} onClaim={claim} />
       <WhereColumn app={app} onOpen={open} />
       <nav class="panes" aria-label={t("console")}>
-        {PANES.map((p) => (
+        {PANES.map(([p, text]) => (
           <button key={p} type="button" aria-current={pane === p ? "page" : undefined} onClick={() => setPane(p)}>
-            {t(p)}
+            {t(text)}
           </button>
         ))}
         <button type="button" onClick={() => me.current?.showModal()}>
           {t("me")}
         </button>
       </nav>
-      <MeDialog app={app} dialog={me} />
+      <MeDialog app={app} dialog={me} actions={actions} />
     </div>
   );
 }

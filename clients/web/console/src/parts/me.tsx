@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import type { App } from "../app.ts";
 import { t, type TextKey } from "../text.ts";
 import { applyTheme, theme, type Theme } from "../theme.ts";
-import { focusReply, focusSearch, move } from "../keys.ts";
+import { focusedRow, focusReply, focusSearch, move, type KeyActions } from "../keys.ts";
 
 const THEMES: [Theme, TextKey][] = [
   ["auto", "themeAuto"],
@@ -12,20 +12,23 @@ const THEMES: [Theme, TextKey][] = [
   ["dark", "themeDark"],
 ];
 
-const KEYS: [string, TextKey][] = [
-  ["j k", "keyMove"],
-  ["Enter", "keyOpen"],
-  ["c", "keyClaim"],
-  ["r", "keyReply"],
-  ["x", "keyClose"],
-  ["/", "keySearch"],
-  ["?", "keyHelp"],
-];
-
-export function MeDialog({ app, dialog }: { app: App; dialog: RefObject<HTMLDialogElement | null> }) {
+export function MeDialog({ app, dialog, actions }: { app: App; dialog: RefObject<HTMLDialogElement | null>; actions: KeyActions }) {
   const [chosen, setChosen] = useState(theme);
   const account = app.state.account;
   const close = () => dialog.current?.close();
+  const openFocused = () => {
+    const row = focusedRow();
+    if (row !== undefined) actions.open(row);
+  };
+  const keys: [string, TextKey, () => void][] = [
+    ["j", "keyNext", () => move(1)],
+    ["k", "keyPrevious", () => move(-1)],
+    ["Enter", "keyOpen", openFocused],
+    ["c", "keyClaim", () => actions.claim(focusedRow())],
+    ["r", "keyReply", focusReply],
+    ["x", "keyClose", actions.close],
+    ["/", "keySearch", focusSearch],
+  ];
   const after = (then: () => void) => () => {
     close();
     then();
@@ -53,28 +56,16 @@ export function MeDialog({ app, dialog }: { app: App; dialog: RefObject<HTMLDial
           ))}
         </fieldset>
         <h3>{t("keys")}</h3>
-        <dl class="keys">
-          {KEYS.map(([key, text]) => (
-            <div key={key}>
-              <dt>
-                {key.split(" ").map((k) => (
-                  <kbd key={k}>{k}</kbd>
-                ))}
-              </dt>
-              <dd>{t(text)}</dd>
-            </div>
+        <ul class="keys">
+          {keys.map(([key, text, action]) => (
+            <li key={key}>
+              <button type="button" onClick={after(action)}>
+                <kbd>{key}</kbd> {t(text)}
+              </button>
+            </li>
           ))}
-        </dl>
+        </ul>
         <div class="buttons">
-          <button class="button" type="button" onClick={after(() => move(1))}>
-            {t("line")}
-          </button>
-          <button class="button" type="button" onClick={after(focusReply)}>
-            {t("keyReply")}
-          </button>
-          <button class="button" type="button" onClick={after(focusSearch)}>
-            {t("keySearch")}
-          </button>
           <button class="button" type="button" onClick={after(() => void app.otherEvent())}>
             {t("otherEvent")}
           </button>

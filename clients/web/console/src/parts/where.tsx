@@ -81,8 +81,7 @@ export function WhereColumn({ app, onOpen }: { app: App; onOpen: (client: string
                   <span>{distance_m === 0 ? t("atVenue", { venue: event.venue }) : t("fromVenue", { n: distance_m, direction: t(direction), venue: event.venue })}</span>
                   <span class={stale ? "figures late" : "figures"}>
                     {fix.location.acc !== undefined && `${t("accuracy", { n: Math.round(fix.location.acc) })}, `}
-                    {t("age", { time: running(now_ms - fix.at_ms) })}
-                    {stale && ` (${t("stale")})`}
+                    {t(stale ? "stale" : "age", { time: running(now_ms - fix.at_ms) })}
                   </span>
                 </button>
               </li>

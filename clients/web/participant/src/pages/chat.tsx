@@ -1,20 +1,25 @@
 /** The chat of a call for help: every message with what became of it, quick replies, and a field to write. */
-import { TEXT_CHARS_MAX, type Message } from "@muster/sdk";
+import { TEXT_CHARS_MAX, type Case, type Message } from "@muster/sdk";
 import { Shape, timeOfDay, type ShapeName } from "@muster/ui";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { App, State } from "../app.ts";
+import type { App, Asked, State as AppState } from "../app.ts";
 import { Connection } from "../parts.tsx";
 import { t } from "../text.ts";
 
 const QUICK = ["quick1", "quick2", "quick3", "quick4", "quick5"] as const;
 
-export function Chat({ app, state, open }: { app: App; state: State; open: boolean }) {
+export function Chat({ app, state, open }: { app: App; state: AppState; open: boolean }) {
   const [text, setText] = useState("");
   const end = useRef<HTMLDivElement>(null);
   const { messages, asked, case: c, session } = state;
   const me = session!.client_id;
   const first = asked ?? c;
   const readAt = messages.findIndex((m) => m.id === state.read);
+  const lines = messages.map((m, i) => (
+    <Line key={m.id} message={m} own={m.sender === me} who={who(m, state)} read={readAt >= i} online={state.connection.phase === "online"} />
+  ));
+  // What was said about an earlier call stands before this one.
+  const begin = first ? beginOf(messages, asked?.at_ms ?? Date.parse(c!.opened_at)) : 0;
 
   useEffect(() => {
     // Only follows when the person is near the end: reading further up must not be disturbed.
@@ -37,18 +42,9 @@ export function Chat({ app, state, open }: { app: App; state: State; open: boole
     <section class="chat" aria-label={t("chat")}>
       <div role="log" aria-live="polite" aria-relevant="additions" aria-label={t("chat")}>
         <ol>
-        {first && (
-          <li class="message own first">
-            <p class="who">
-              <Shape name={"kind" in first ? first.kind : first.priority} /> {t("youAsked")}: {t("kind" in first ? first.kind : first.priority)}
-            </p>
-            {first.text && <p class="text">{first.text}</p>}
-            {first.seat && <p class="text">{first.seat}</p>}
-          </li>
-        )}
-        {messages.map((m, i) => (
-          <Line key={m.id} message={m} own={m.sender === me} who={who(m, state)} read={readAt >= i} online={state.connection.phase === "online"} />
-        ))}
+          {lines.slice(0, begin)}
+          {first && <Call key={first.id} call={first} />}
+          {lines.slice(begin)}
         </ol>
       </div>
       {open && (
@@ -97,7 +93,27 @@ export function Chat({ app, state, open }: { app: App; state: State; open: boole
   );
 }
 
-function who(m: Message, { case: c }: State): string {
+/** How many messages the broker had before a time, milliseconds since 1970. */
+function beginOf(messages: readonly Message[], at_ms: number): number {
+  const index = messages.findIndex((m) => (m.received_ms ?? Infinity) >= at_ms);
+  return index < 0 ? messages.length : index;
+}
+
+/** The call itself, as it was sent. */
+function Call({ call }: { call: Asked | Case }) {
+  const kind = "kind" in call ? call.kind : call.priority;
+  return (
+    <li class="message own first">
+      <p class="who">
+        <Shape name={kind} /> {t("youAsked")}: {t(kind)}
+      </p>
+      {call.text && <p class="text">{call.text}</p>}
+      {call.seat && <p class="text">{call.seat}</p>}
+    </li>
+  );
+}
+
+function who(m: Message, { case: c }: AppState): string {
   return c?.operator?.client === m.sender ? t("helper", { name: c.operator.name }) : t("helperUnnamed");
 }
 

@@ -48,7 +48,7 @@ export const en = {
   helpWaiting: "Waiting for a helper",
   helpClaimed: "{name} is helping you",
   emergency: "Emergency call {number}",
-  emergencyHint: "Public ambulance, fire brigade and police",
+  emergencyHint: "Ambulance, fire, police",
   venue: "Venue",
   when: "When",
 
@@ -63,7 +63,7 @@ export const en = {
   askText: "What is happening?",
   askTextExample: "My friend has fainted",
   askSeat: "Where are you?",
-  askSeatExample: "Block B, row 12, or by the north bar",
+  askSeatExample: "Block B, row 12",
   askShare: "Share where I am",
   askShareHint: "Only while your call is open. You can stop at any time.",
   send: "Send",

@@ -1,0 +1,81 @@
+//! The HTTP side as this binary starts it: API, pages, `/mqtt`, readiness of the other parts.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use muster_admin_api::seed::{DemoCredentials, ensure_demo};
+use muster_admin_api::{ApiConfig, ApiParts, ApiState, Readiness, router};
+use muster_store::Database;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::websocket::{self, Upstream};
+use crate::config::Config;
+
+/// Longest time that a listener may take to accept when it is asked whether it is there.
+const PROBE_DEADLINE: Duration = Duration::from_secs(2);
+/// How often the metrics' summaries are folded, so that they do not grow.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
+/// Collects the metrics of this process. Must come before the parts that count.
+///
+/// # Errors
+/// Another recorder was installed.
+pub fn install_metrics() -> anyhow::Result<PrometheusHandle> {
+    let handle = PrometheusBuilder::new().install_recorder().context("the metrics cannot be collected")?;
+    let upkeep = handle.clone();
+    tokio::spawn(async move {
+        let mut interval = tokio::time::interval(METRICS_UPKEEP);
+        loop {
+            interval.tick().await;
+            upkeep.run_upkeep();
+        }
+    });
+    Ok(handle)
+}
+
+/// Takes the address of pages and API.
+///
+/// # Errors
+/// It is taken or not this machine's.
+pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address} (http.listen); stop what holds it or choose another with --http")
+    })
+}
+
+/// Makes the API and, on an empty database and where wanted, the demo.
+///
+/// # Errors
+/// Keys or database refuse.
+pub async fn build(
+    config: &Config,
+    database: Database,
+    readiness: Readiness,
+    upstream: Upstream,
+    metrics: PrometheusHandle,
+    demo: bool,
+) -> anyhow::Result<(Router, Option<DemoCredentials>)> {
+    let state = ApiState::new(ApiParts {
+        config: ApiConfig {
+            issuer: config.auth.issuer.clone(),
+            request_timeout: Duration::from_secs(config.http.request_timeout_s),
+            ..ApiConfig::default()
+        },
+        database,
+        keys: super::keys::open(config)?,
+        verifier: super::keys::verifier(config).await?,
+        readiness,
+        metrics: Some(metrics),
+    });
+    let credentials = if demo { ensure_demo(&state).await.context("the demo cannot be made")? } else { None };
+    Ok((router(state).merge(websocket::router(upstream)), credentials))
+}
+
+/// Whether somebody accepts connections there.
+pub async fn answers(address: SocketAddr) -> bool {
+    let address = super::bridge::reachable(address);
+    matches!(tokio::time::timeout(PROBE_DEADLINE, TcpStream::connect(address)).await, Ok(Ok(_)))
+}
