@@ -83,16 +83,37 @@ impl From<sqlx::Error> for ApiError {
         };
         let conflict = |code, detail, field| Self::Conflict { code, detail, field };
         match constraint {
-            Some("people_email_key") => {
-                conflict("email_taken", "there is an account with this e-mail address", Some("email"))
-            }
-            Some("events_join_code_key") => {
-                conflict("join_code_taken", "another event has this join code", Some("join_code"))
-            }
+            Some("people_email_key") => conflict(
+                "email_taken",
+                "there is an account with this e-mail address",
+                Some("email"),
+            ),
+            Some("events_join_code_key") => conflict(
+                "join_code_taken",
+                "another event has this join code",
+                Some("join_code"),
+            ),
             Some("members_pkey") => conflict("already_member", "this person is a member already", None),
+            Some(constraint) if is_check(&error) => Self::Invalid {
+                field: checked_field(constraint).into(),
+                problem: "is not what the database takes".into(),
+            },
             _ => Self::Database(error),
         }
     }
+}
+
+fn is_check(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(error) if error.is_check_violation())
+}
+
+/// The field in the name that PostgreSQL gives to a column's check, `{table}_{column}_check`; a check of several
+/// columns names none. Every bound is looked at before the database is asked: this is for one that was forgotten.
+fn checked_field(constraint: &str) -> String {
+    let column = constraint
+        .strip_suffix("_check")
+        .and_then(|name| name.split_once('_'));
+    column.map_or("body", |(_, column)| column).to_owned()
 }
 
 impl ApiError {
@@ -109,7 +130,9 @@ impl ApiError {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Database(error) if muster_store::error::is_transient(error) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Database(error) if muster_store::error::is_transient(error) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Database(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -153,5 +176,17 @@ impl IntoResponse for ApiError {
             _ => {}
         }
         problem.into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_field_of_a_check_is_in_its_name() {
+        assert_eq!(checked_field("events_emergency_number_check"), "emergency_number");
+        assert_eq!(checked_field("events_check"), "body");
+        assert_eq!(checked_field("something_else"), "body");
     }
 }

@@ -41,7 +41,10 @@ impl<T: ToSchema> Page<T> {
 pub(crate) fn limit(asked: Option<i64>) -> Result<i64, ApiError> {
     match asked.unwrap_or(LIMIT_DEFAULT) {
         limit @ 1..=LIMIT_MAX => Ok(limit),
-        _ => Err(ApiError::Invalid { field: "limit".into(), problem: format!("is not between 1 and {LIMIT_MAX}") }),
+        _ => Err(ApiError::Invalid {
+            field: "limit".into(),
+            problem: format!("is not between 1 and {LIMIT_MAX}"),
+        }),
     }
 }
 

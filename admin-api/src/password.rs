@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use rand::distr::{Alphanumeric, SampleString};
 use tokio::sync::Semaphore;
 
 use crate::ApiError;
@@ -27,7 +28,8 @@ impl Passwords {
             turns: Arc::new(Semaphore::new(at_once.max(1))),
             waiting: AtomicUsize::new(0),
             waiting_max,
-            decoy: hash(&uuid::Uuid::new_v4().to_string()).expect("the system gives randomness"),
+            decoy: hash(&Alphanumeric.sample_string(&mut rand::rng(), 16))
+                .expect("the system gives randomness"),
         }
     }
 
@@ -44,8 +46,13 @@ impl Passwords {
         let password = password.to_owned();
         let matches = self
             .in_turn(move || {
-                let hash = PasswordHash::new(&hash).map_err(|_| ApiError::Internal("a stored hash is damaged"))?;
-                Ok::<_, ApiError>(Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+                let hash =
+                    PasswordHash::new(&hash).map_err(|_| ApiError::Internal("a stored hash is damaged"))?;
+                Ok::<_, ApiError>(
+                    Argon2::default()
+                        .verify_password(password.as_bytes(), &hash)
+                        .is_ok(),
+                )
             })
             .await??;
         Ok(matches && known)

@@ -119,9 +119,7 @@ shown_as!(
 mod tests {
     use std::collections::BTreeSet;
 
-    use muster_domain::payload::{
-        Case, CaseState, EventCard, EventStatus, OperatorCard, Place, Priority,
-    };
+    use muster_domain::payload::{Case, CaseState, EventCard, EventStatus, OperatorCard, Place, Priority};
     use muster_domain::{CaseId, ClientId, EventId};
     use utoipa::PartialSchema;
 
@@ -150,11 +148,23 @@ mod tests {
             join_code: String::new(),
             emergency_number: String::new(),
         };
-        assert_eq!(keys(&serde_json::to_value(&card).unwrap()), properties::<EventCardSchema>());
+        assert_eq!(
+            keys(&serde_json::to_value(&card).unwrap()),
+            properties::<EventCardSchema>()
+        );
         let place = Place { ahead: 0, gone: 0 };
-        let operator = OperatorCard { client: ClientId::random(), name: String::new() };
-        assert_eq!(keys(&serde_json::to_value(place).unwrap()), properties::<PlaceSchema>());
-        assert_eq!(keys(&serde_json::to_value(&operator).unwrap()), properties::<OperatorSchema>());
+        let operator = OperatorCard {
+            client: ClientId::random(),
+            name: String::new(),
+        };
+        assert_eq!(
+            keys(&serde_json::to_value(place).unwrap()),
+            properties::<PlaceSchema>()
+        );
+        assert_eq!(
+            keys(&serde_json::to_value(&operator).unwrap()),
+            properties::<OperatorSchema>()
+        );
         let case = Case {
             id: CaseId::new(),
             client: ClientId::random(),
@@ -172,6 +182,9 @@ mod tests {
             closed_at: Some(now),
             reason: Some(String::new()),
         };
-        assert_eq!(keys(&serde_json::to_value(&case).unwrap()), properties::<CaseSchema>());
+        assert_eq!(
+            keys(&serde_json::to_value(&case).unwrap()),
+            properties::<CaseSchema>()
+        );
     }
 }

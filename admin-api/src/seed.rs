@@ -71,7 +71,10 @@ pub async fn ensure_demo(state: &ApiState) -> Result<Option<DemoCredentials>, Ap
 
     let mut tx = state.begin().await?;
     // Held until the transaction ends; asked again under it, because the other start may have been quicker.
-    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *tx).await?;
+    sqlx::query("SELECT pg_advisory_xact_lock($1)")
+        .bind(LOCK)
+        .execute(&mut *tx)
+        .await?;
     if !is_empty(&mut tx).await? {
         return Ok(None);
     }
@@ -79,7 +82,9 @@ pub async fn ensure_demo(state: &ApiState) -> Result<Option<DemoCredentials>, Ap
     let agency = changes::create_agency(&mut tx, "Demo Agency", organizer).await?;
     let operator = changes::create_person(&mut tx, &operator, Some(organizer)).await?;
     changes::add_member(&mut tx, agency, operator, Role::Operator, organizer).await?;
-    let event = changes::create_event(&mut tx, agency, &draft, organizer).await?.id;
+    let event = changes::create_event(&mut tx, agency, &draft, organizer)
+        .await?
+        .id;
     changes::publish_event(&mut tx, agency, event, organizer).await?;
     tx.commit().await?;
     Ok(Some(DemoCredentials {
@@ -94,12 +99,18 @@ pub async fn ensure_demo(state: &ApiState) -> Result<Option<DemoCredentials>, Ap
 }
 
 async fn is_empty(conn: &mut sqlx::PgConnection) -> Result<bool, ApiError> {
-    Ok(sqlx::query_scalar("SELECT NOT EXISTS (SELECT FROM people)").fetch_one(conn).await?)
+    Ok(sqlx::query_scalar("SELECT NOT EXISTS (SELECT FROM people)")
+        .fetch_one(conn)
+        .await?)
 }
 
 async fn person(state: &ApiState, email: &str, name: &str, password: &str) -> Result<NewPerson, ApiError> {
     let password_hash = state.passwords().hash(password).await?;
-    Ok(NewPerson { email: email.into(), name: name.into(), password_hash })
+    Ok(NewPerson {
+        email: email.into(),
+        name: name.into(),
+        password_hash,
+    })
 }
 
 fn generate_password() -> String {

@@ -14,7 +14,10 @@ pub(crate) const PASSWORD_CHARS_MIN: usize = 10;
 const PASSWORD_CHARS_MAX: usize = 200;
 
 fn invalid(field: &'static str, problem: impl Into<String>) -> ApiError {
-    ApiError::Invalid { field: field.into(), problem: problem.into() }
+    ApiError::Invalid {
+        field: field.into(),
+        problem: problem.into(),
+    }
 }
 
 /// A name or label: trimmed, 1 to 120 characters, no control characters.
@@ -31,7 +34,10 @@ pub(crate) fn optional_label(field: &'static str, text: &str) -> Result<String, 
     let text = text.trim();
     let count = text.chars().count();
     if count > LABEL_CHARS_MAX {
-        return Err(invalid(field, format!("has {count} characters; {LABEL_CHARS_MAX} are the most")));
+        return Err(invalid(
+            field,
+            format!("has {count} characters; {LABEL_CHARS_MAX} are the most"),
+        ));
     }
     if text.chars().any(char::is_control) {
         return Err(invalid(field, "must not hold control characters"));
@@ -42,14 +48,17 @@ pub(crate) fn optional_label(field: &'static str, text: &str) -> Result<String, 
 /// An e-mail address, folded to lower case. Whether mail arrives is another question.
 pub(crate) fn email(text: &str) -> Result<String, ApiError> {
     let text = text.trim().to_lowercase();
-    let shape = text.split_once('@').is_some_and(|(local, domain)| {
-        !local.is_empty() && !domain.is_empty() && !domain.contains('@')
-    });
+    let shape = text
+        .split_once('@')
+        .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.contains('@'));
     if !shape || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(invalid("email", "is not an e-mail address"));
     }
     if text.chars().count() > EMAIL_CHARS_MAX {
-        return Err(invalid("email", format!("is longer than {EMAIL_CHARS_MAX} characters")));
+        return Err(invalid(
+            "email",
+            format!("is longer than {EMAIL_CHARS_MAX} characters"),
+        ));
     }
     Ok(text)
 }
@@ -57,12 +66,14 @@ pub(crate) fn email(text: &str) -> Result<String, ApiError> {
 /// A password to be set: 10 to 200 characters, anything a keyboard has.
 pub(crate) fn password(text: &str) -> Result<(), ApiError> {
     match text.chars().count() {
-        count if count < PASSWORD_CHARS_MIN => {
-            Err(invalid("password", format!("must have at least {PASSWORD_CHARS_MIN} characters")))
-        }
-        count if count > PASSWORD_CHARS_MAX => {
-            Err(invalid("password", format!("must have at most {PASSWORD_CHARS_MAX} characters")))
-        }
+        count if count < PASSWORD_CHARS_MIN => Err(invalid(
+            "password",
+            format!("must have at least {PASSWORD_CHARS_MIN} characters"),
+        )),
+        count if count > PASSWORD_CHARS_MAX => Err(invalid(
+            "password",
+            format!("must have at most {PASSWORD_CHARS_MAX} characters"),
+        )),
         _ => Ok(()),
     }
 }
@@ -70,9 +81,14 @@ pub(crate) fn password(text: &str) -> Result<(), ApiError> {
 /// A join code, folded to upper case: 4 to 24 of `A-Z 0-9 -`, no `-` at either end.
 pub(crate) fn join_code(text: &str) -> Result<String, ApiError> {
     let code = text.trim().to_uppercase();
-    let characters = code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-');
+    let characters = code
+        .bytes()
+        .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-');
     if !characters || !(4..=24).contains(&code.len()) || code.starts_with('-') || code.ends_with('-') {
-        return Err(invalid("join_code", "must be 4 to 24 letters, digits or '-', with no '-' at either end"));
+        return Err(invalid(
+            "join_code",
+            "must be 4 to 24 letters, digits or '-', with no '-' at either end",
+        ));
     }
     Ok(code)
 }
@@ -80,9 +96,14 @@ pub(crate) fn join_code(text: &str) -> Result<String, ApiError> {
 /// A public emergency number, as people dial it.
 pub(crate) fn emergency_number(text: &str) -> Result<String, ApiError> {
     let number = text.trim();
-    let characters = number.bytes().all(|b| b.is_ascii_digit() || b"+* #-".contains(&b));
+    let characters = number
+        .bytes()
+        .all(|b| b.is_ascii_digit() || b"+* #-".contains(&b));
     if !characters || !(2..=20).contains(&number.len()) {
-        return Err(invalid("emergency_number", "must be 2 to 20 digits, '+', '*', '#', '-' or spaces"));
+        return Err(invalid(
+            "emergency_number",
+            "must be 2 to 20 digits, '+', '*', '#', '-' or spaces",
+        ));
     }
     Ok(number.to_owned())
 }
@@ -122,7 +143,16 @@ mod tests {
     #[test]
     fn addresses_are_folded_and_those_that_are_none_are_refused() {
         assert_eq!(email(" Ada@Example.ORG ").unwrap(), "ada@example.org");
-        for bad in ["", "@", "a@", "@b", "a@b@c", "a b@c", "a@b\n", &format!("{}@b.c", "x".repeat(254))] {
+        for bad in [
+            "",
+            "@",
+            "a@",
+            "@b",
+            "a@b@c",
+            "a b@c",
+            "a@b\nc",
+            &format!("{}@b.c", "x".repeat(254)),
+        ] {
             assert!(email(bad).is_err(), "{bad:?} was taken");
         }
     }
@@ -140,7 +170,12 @@ mod tests {
     #[test]
     fn positions_come_in_pairs_and_within_bounds() {
         assert!(position(None, None).is_ok() && position(Some(-90.0), Some(180.0)).is_ok());
-        for bad in [(Some(1.0), None), (None, Some(1.0)), (Some(90.1), Some(0.0)), (Some(0.0), Some(f64::NAN))] {
+        for bad in [
+            (Some(1.0), None),
+            (None, Some(1.0)),
+            (Some(90.1), Some(0.0)),
+            (Some(0.0), Some(f64::NAN)),
+        ] {
             assert!(position(bad.0, bad.1).is_err(), "{bad:?} was taken");
         }
     }

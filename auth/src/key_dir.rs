@@ -1,7 +1,12 @@
 //! The directory of the signing keys: one PKCS#8 PEM file per key, and the public set beside them.
 //!
-//! The newest key signs (names are UUIDv7, so the greatest is the newest); all of them are in the set, so that what an
-//! older one signed stays valid until it expires. **Invariant:** keys are readable by their owner only.
+//! The newest key signs; all of them are in the set, so that what an older one signed stays valid until it expires.
+//! A key's file is named by its `kid`. Ours are UUIDv7, so their names tell when they were made; a key of another name was
+//! brought by somebody, counts as older than all of ours and signs only while it is alone.
+//!
+//! **Invariant:** private keys are readable by their owner only.
+//! **Invariant:** whoever changes the directory holds its lock and has read it anew, so that two processes never publish
+//! a set without each other's key.
 
 use std::fs;
 use std::io::Write;
@@ -12,6 +17,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::jwk::JwkSet;
 use ring::rand::{SecureRandom, SystemRandom};
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::{KeyError, KeySource, Signer};
@@ -43,16 +49,7 @@ impl KeyDir {
             .mode(0o700)
             .create(dir)
             .map_err(io("create", dir))?;
-        // Two processes of a first start must not make two keys and publish one.
-        let lock_path = dir.join("lock");
-        let lock = fs::OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(&lock_path)
-            .map_err(io("open", &lock_path))?;
-        lock.lock().map_err(io("lock", &lock_path))?;
+        let _lock = lock(dir)?;
         let mut signers = load(dir)?;
         if signers.is_empty() {
             signers.push(generate(dir)?);
@@ -86,11 +83,43 @@ impl KeyDir {
 
     /// Makes a new key that signs from now on. Those before it stay in the set: what they signed stays valid.
     ///
+    /// A verifier takes a new key up within about a second from a file and at the first token that names it from an
+    /// address; see [`crate::Verifier::spawn_refresh`].
+    ///
     /// # Errors
-    /// The directory cannot be written.
+    /// The directory cannot be read or written.
     pub fn rotate(&mut self) -> Result<(), KeyError> {
+        let _lock = lock(&self.dir)?;
+        self.signers = load(&self.dir)?;
         self.signers.push(generate(&self.dir)?);
         self.publish()
+    }
+
+    /// Takes the keys away that signed nothing which can still be valid: those whose successor is older than the longest
+    /// life of a token. Returns their names.
+    ///
+    /// The set is published without them before their files go: a crash in between leaves a key too many, never a token
+    /// that nobody can check.
+    ///
+    /// # Errors
+    /// The directory cannot be read or written.
+    pub fn retire(&mut self, now: OffsetDateTime, longest_ttl: Duration) -> Result<Vec<String>, KeyError> {
+        let _lock = lock(&self.dir)?;
+        self.signers = load(&self.dir)?;
+        let over = |signer: &Signer| made_at(signer.kid()).is_some_and(|made| made + longest_ttl < now);
+        // A key has not signed since the next one was made.
+        let retired = self.signers.iter().skip(1).take_while(|next| over(next)).count();
+        let names: Vec<String> = self
+            .signers
+            .drain(..retired)
+            .map(|key| key.kid().to_owned())
+            .collect();
+        self.publish()?;
+        for name in &names {
+            let path = self.dir.join(format!("{name}.pem"));
+            fs::remove_file(&path).map_err(io("remove", &path))?;
+        }
+        Ok(names)
     }
 
     /// The key that signs.
@@ -128,6 +157,28 @@ fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> KeyErr
     move |source| KeyError::Io { doing, path, source }
 }
 
+/// Waits for the directory's lock, which is held until the file is dropped.
+fn lock(dir: &Path) -> Result<fs::File, KeyError> {
+    let path = dir.join("lock");
+    let file = fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(io("open", &path))?;
+    file.lock().map_err(io("lock", &path))?;
+    Ok(file)
+}
+
+/// When a key of ours was made; `None` for one that was brought.
+fn made_at(kid: &str) -> Option<OffsetDateTime> {
+    let (seconds, nanos) = Uuid::parse_str(kid).ok()?.get_timestamp()?.to_unix();
+    let at = OffsetDateTime::from_unix_timestamp(i64::try_from(seconds).ok()?).ok()?;
+    Some(at + Duration::nanoseconds(nanos.into()))
+}
+
+/// All keys, oldest first.
 fn load(dir: &Path) -> Result<Vec<Signer>, KeyError> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dir).map_err(io("read", dir))? {
@@ -136,8 +187,13 @@ fn load(dir: &Path) -> Result<Vec<Signer>, KeyError> {
             files.push(path);
         }
     }
-    files.sort();
-    files.iter().map(|path| load_key(path)).collect()
+    let mut signers = files
+        .iter()
+        .map(|path| load_key(path))
+        .collect::<Result<Vec<_>, _>>()?;
+    // A key that was brought has no time, and `None` is before all times.
+    signers.sort_by_key(|signer| (made_at(signer.kid()), signer.kid().to_owned()));
+    Ok(signers)
 }
 
 fn load_key(path: &Path) -> Result<Signer, KeyError> {

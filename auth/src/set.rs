@@ -1,7 +1,8 @@
 //! Public keys, ready to verify with, and where they come from.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use jsonwebtoken::jwk::{Jwk, JwkSet};
@@ -68,7 +69,7 @@ impl KeySource {
         match self {
             KeySource::Set(set) => Keys::new(set).map(Some).map_err(|problem| self.problem(problem)),
             KeySource::File(path) => {
-                let bytes = std::fs::read(path).map_err(|error| {
+                let bytes = read_bounded(path).map_err(|error| {
                     self.problem(format!(
                         "{error}; start `muster up` or `muster api` once, which makes it"
                     ))
@@ -109,6 +110,14 @@ impl KeySource {
             serde_json::from_slice(bytes).map_err(|_| self.problem("it is not a JSON Web Key Set"))?;
         Keys::new(&set).map_err(|problem| self.problem(problem))
     }
+}
+
+/// Reads at most one byte more than a set may have.
+fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path)?;
+    file.take(SET_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The keys of a set by `kid`. Never empty.

@@ -40,7 +40,8 @@ pub struct Verifier(Arc<Inner>);
 
 struct Inner {
     config: VerifierConfig,
-    keys: RwLock<Keys>,
+    /// Replaced whole; nobody holds the lock while a signature is checked.
+    keys: RwLock<Arc<Keys>>,
     stamp: RwLock<Option<Stamp>>,
     unknown_key: tokio::sync::Notify,
 }
@@ -72,7 +73,7 @@ impl Verifier {
     fn with(config: VerifierConfig, keys: Keys, stamp: Option<Stamp>) -> Self {
         Self(Arc::new(Inner {
             config,
-            keys: RwLock::new(keys),
+            keys: RwLock::new(Arc::new(keys)),
             stamp: RwLock::new(stamp),
             unknown_key: tokio::sync::Notify::new(),
         }))
@@ -110,7 +111,7 @@ impl Verifier {
         match self.0.config.source.read(http).await {
             Ok(keys) => {
                 tracing::debug!(keys = keys.count(), "the public keys were read again");
-                *self.0.keys.write() = keys;
+                *self.0.keys.write() = Arc::new(keys);
             }
             Err(error) => {
                 tracing::warn!(%error, "the public keys cannot be read again; the last good ones stay")
@@ -176,7 +177,7 @@ impl Verifier {
             ErrorKind::InvalidAlgorithmName | ErrorKind::Json(_) => TokenError::Algorithm,
             _ => TokenError::Malformed,
         })?;
-        let keys = self.0.keys.read();
+        let keys = self.0.keys.read().clone();
         let kid = header.kid.as_deref().ok_or(TokenError::UnknownKey)?;
         let Some((algorithm, key)) = keys.get(kid) else {
             self.0.unknown_key.notify_one();

@@ -40,6 +40,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub use link::FILTERS;
 pub use status::Readiness;
 use status::Status;
 
@@ -131,6 +132,12 @@ impl Bridge {
         });
         BridgeHandle { status, stop, tasks }
     }
+}
+
+/// Whether some bridge, in whatever process, writes to this database at this moment. `false` too when the database does
+/// not answer.
+pub async fn is_running(database: &Database) -> bool {
+    writer::is_held(database).await.unwrap_or(false)
 }
 
 /// A running bridge. Dropping it aborts the bridge where it stands; what was not acknowledged comes again.

@@ -41,6 +41,6 @@ mod connection;
 mod listener;
 
 pub use broker::{Broker, BrokerBuilder, BrokerError, BrokerHandle};
-pub use engine::{ConnectionInfo, Counters, SessionInfo};
+pub use engine::{ConnectionInfo, Counters, KeptSession, SessionInfo};
 pub use limits::Limits;
 pub use reason::ReasonCode;

@@ -60,6 +60,8 @@ impl JwtAuthenticator {
                 queue_max: Some(self.archive.backlog_max),
                 queue_bytes_max: Some(self.archive.backlog_bytes_max),
                 when_full: Some(WhenFull::PushBack),
+                // It stays as long as the broker does: a bridge that is away for days must find its backlog.
+                session_expiry_max: Some(Duration::MAX),
             };
         }
         principal.attributes = std::sync::Arc::new(claims);

@@ -8,8 +8,8 @@ use muster_broker::reason::ReasonCode;
 use muster_domain::payload::{self, Chat, Command, Help, Location, PAYLOAD_BYTES_MAX, Seen};
 use muster_domain::{Claims, EventTopic, Role, Topic};
 
-/// Refuses an unknown topic with 0x90 and a payload of the wrong shape with 0x99. What services publish is let pass but
-/// for its size: it is made by Muster itself.
+/// Refuses an unknown topic with 0x90, and a payload of the wrong shape or of more than [`PAYLOAD_BYTES_MAX`] with 0x99.
+/// The shape of what services publish is not looked at: Muster itself made it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PayloadShape;
 
@@ -19,16 +19,13 @@ impl PublishFilter for PayloadShape {
             // Of the codes that a PUBACK may carry, this one fits.
             return Err(ReasonCode::PayloadFormatInvalid);
         }
-        if context
-            .principal
-            .attributes::<Claims>()
-            .is_some_and(|claims| claims.role == Role::Service)
-        {
-            return Ok(());
-        }
         // The broker resolves aliases first, so a name is there.
         let name = publish.topic.as_ref().ok_or(ReasonCode::TopicNameInvalid)?;
         let topic = EventTopic::parse(name.as_str()).map_err(|_| ReasonCode::TopicNameInvalid)?;
+        let claims = context.principal.attributes::<Claims>();
+        if claims.is_some_and(|claims| claims.role == Role::Service) {
+            return Ok(());
+        }
         check(&topic.topic, publish.retain, &publish.payload).map_err(|error| {
             metrics::counter!("muster_payload_refused_total").increment(1);
             // The error names the field and never the text.

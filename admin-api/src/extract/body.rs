@@ -18,19 +18,26 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let media_type = request
+            .headers()
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok());
         let json = media_type.is_some_and(|text| {
-            text.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+            text.split(';')
+                .next()
+                .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
         });
         if !json {
             return Err(ApiError::NotJson);
         }
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection: BytesRejection| {
-            match rejection.into_response().status() {
-                StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge,
-                _ => ApiError::BadJson("the body ended too early".into()),
-            }
-        })?;
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(
+                |rejection: BytesRejection| match rejection.into_response().status() {
+                    StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge,
+                    _ => ApiError::BadJson("the body ended too early".into()),
+                },
+            )?;
         parse(&bytes).map(Self)
     }
 }
@@ -70,7 +77,10 @@ fn refusal(path: &str, error: &serde_json::Error) -> ApiError {
     } else {
         (path.to_owned(), "is not of the kind or form that is asked for")
     };
-    ApiError::Invalid { field: field.into(), problem: problem.into() }
+    ApiError::Invalid {
+        field: field.into(),
+        problem: problem.into(),
+    }
 }
 
 /// Query parameters.
@@ -80,10 +90,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        Query::try_from_uri(&parts.uri).map(|Query(value)| Self(value)).map_err(|_| ApiError::Invalid {
-            field: "query".into(),
-            problem: "has a parameter that is unknown, twice there or of the wrong kind".into(),
-        })
+        Query::try_from_uri(&parts.uri)
+            .map(|Query(value)| Self(value))
+            .map_err(|_| ApiError::Invalid {
+                field: "query".into(),
+                problem: "has a parameter that is unknown, twice there or of the wrong kind".into(),
+            })
     }
 }
 

@@ -21,10 +21,16 @@ pub(super) async fn path_parameter<T: FromStr>(
 
 async fn text_parameter(parts: &mut Parts, state: &ApiState, name: &'static str) -> Result<String, ApiError> {
     // Refused only for text that is not UTF-8, which no id is.
-    let params =
-        RawPathParams::from_request_parts(parts, state).await.map_err(|_| ApiError::NotFound(name))?;
-    let text = params.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned());
-    text.ok_or(ApiError::Internal("a route lacks a path parameter that its handler asks for"))
+    let params = RawPathParams::from_request_parts(parts, state)
+        .await
+        .map_err(|_| ApiError::NotFound(name))?;
+    let text = params
+        .iter()
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value.to_owned());
+    text.ok_or(ApiError::Internal(
+        "a route lacks a path parameter that its handler asks for",
+    ))
 }
 
 macro_rules! path_id {
@@ -63,6 +69,8 @@ impl FromRequestParts<ApiState> for JoinCodePath {
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
         let text = text_parameter(parts, state, "join_code").await?;
-        validate::join_code(&text).map(Self).map_err(|_| ApiError::NotFound("event"))
+        validate::join_code(&text)
+            .map(Self)
+            .map_err(|_| ApiError::NotFound("event"))
     }
 }

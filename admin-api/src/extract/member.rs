@@ -54,10 +54,17 @@ impl<N: Needs> FromRequestParts<ApiState> for Member<N> {
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
         let Person(person) = Person::from_request_parts(parts, state).await?;
         let agency: AgencyId = path_parameter(parts, state, "agency").await?;
-        let role = role_of(state, agency, person).await?.ok_or(ApiError::NotFound("agency"))?;
+        let role = role_of(state, agency, person)
+            .await?
+            .ok_or(ApiError::NotFound("agency"))?;
         match N::refusal(role) {
             Some(refusal) => Err(ApiError::Forbidden(refusal)),
-            None => Ok(Self { person, agency, role, needs: PhantomData }),
+            None => Ok(Self {
+                person,
+                agency,
+                role,
+                needs: PhantomData,
+            }),
         }
     }
 }
@@ -74,6 +81,9 @@ pub(crate) async fn role_of(
             .bind(person.0)
             .fetch_optional(state.pool())
             .await?;
-    word.map(|word| word.parse().map_err(|_| ApiError::Internal("a member has an unknown role")))
-        .transpose()
+    word.map(|word| {
+        word.parse()
+            .map_err(|_| ApiError::Internal("a member has an unknown role"))
+    })
+    .transpose()
 }

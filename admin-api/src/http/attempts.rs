@@ -55,7 +55,10 @@ impl Attempts {
         let counter = &mut counters[self.place(key)];
         if counter.ends_ms <= now_ms {
             let window_ms = u64::try_from(self.window.as_millis()).unwrap_or(u64::MAX);
-            *counter = Counter { ends_ms: now_ms.saturating_add(window_ms), used: 0 };
+            *counter = Counter {
+                ends_ms: now_ms.saturating_add(window_ms),
+                used: 0,
+            };
         }
         if counter.used >= self.max {
             let retry_after_s = (counter.ends_ms - now_ms).div_ceil(1000).max(1);

@@ -23,8 +23,14 @@ const HEADERS: [(HeaderName, &str); 7] = [
     (header::REFERRER_POLICY, "no-referrer"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (HeaderName::from_static("permissions-policy"), PERMISSIONS_POLICY),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
 ];
 
 /// The outermost layer: names the request, completes problems, sets security headers, counts, and logs at `debug`.
@@ -34,7 +40,10 @@ pub(crate) async fn around(request: Request, next: Next) -> Response {
     let request_id = Uuid::now_v7();
     let started = Instant::now();
     let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map(|path| path.as_str().to_owned());
     // Whatever was not routed is one series, whatever was asked for.
     let route = route.unwrap_or_else(|| "none".to_owned());
 
@@ -59,7 +68,9 @@ fn set_headers(headers: &mut HeaderMap, request_id: Uuid) {
         headers.insert(name, HeaderValue::from_static(value));
     }
     // Answers of the API hold tokens and names; whoever may be kept says so itself.
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     let id = HeaderValue::from_str(&request_id.to_string()).expect("a UUID is a header value");
     headers.insert("x-request-id", id);
 }

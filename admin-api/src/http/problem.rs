@@ -51,7 +51,14 @@ pub(crate) struct ProblemBody<'a> {
 
 impl Problem {
     pub fn new(status: StatusCode, code: &'static str) -> Self {
-        Self { status, code, detail: None, field: None, retry_after_s: None, cause: None }
+        Self {
+            status,
+            code,
+            detail: None,
+            field: None,
+            retry_after_s: None,
+            cause: None,
+        }
     }
 
     fn detail(&self) -> &str {
@@ -79,7 +86,9 @@ pub(crate) fn complete(mut response: Response, request_id: Uuid) -> Response {
     let status = response.status();
     let problem = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => problem,
-        None if !(status.is_client_error() || status.is_server_error()) || is_json(&response) => return response,
+        None if !(status.is_client_error() || status.is_server_error()) || is_json(&response) => {
+            return response;
+        }
         // Refused by the router or a layer, in plain text or without words.
         None => Problem::new(status, code(status)),
     };

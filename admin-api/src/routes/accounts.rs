@@ -5,8 +5,8 @@ use axum::extract::State;
 use http::StatusCode;
 use muster_auth::api_claims;
 use muster_domain::PersonId;
-use muster_store::sqlx::{self, PgConnection, Row};
 use muster_store::audit;
+use muster_store::sqlx::{self, PgConnection, Row};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use time::OffsetDateTime;
@@ -22,7 +22,10 @@ use crate::http::problem::ProblemBody;
 use crate::{ApiError, ApiState, validate};
 
 pub(super) fn router() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(register)).routes(routes!(login)).routes(routes!(me))
+    OpenApiRouter::new()
+        .routes(routes!(register))
+        .routes(routes!(login))
+        .routes(routes!(me))
 }
 
 /// A new account. Has no `Debug`: it holds a password.
@@ -98,7 +101,15 @@ pub(crate) async fn create_person(
         .execute(&mut *conn)
         .await?;
     let actor = actor.unwrap_or(id).to_string();
-    audit::record(conn, None, &actor, "person.registered", &id.to_string(), json!({})).await?;
+    audit::record(
+        conn,
+        None,
+        &actor,
+        "person.registered",
+        &id.to_string(),
+        json!({}),
+    )
+    .await?;
     Ok(id)
 }
 
@@ -117,11 +128,19 @@ async fn register(
     if let Some(address) = address.limited(state.config().limit_loopback) {
         state.address_attempts().take(&address)?;
     }
-    let new = NewPerson { email, name, password_hash: state.passwords().hash(&body.password).await? };
+    let new = NewPerson {
+        email,
+        name,
+        password_hash: state.passwords().hash(&body.password).await?,
+    };
     let mut tx = state.begin().await?;
     let id = create_person(&mut tx, &new, None).await?;
     tx.commit().await?;
-    let person = PersonView { id: id.0, email: new.email, name: new.name };
+    let person = PersonView {
+        id: id.0,
+        email: new.email,
+        name: new.name,
+    };
     Ok((StatusCode::CREATED, Json(account(&state, person))))
 }
 
@@ -155,7 +174,11 @@ async fn login(
     if let Some(address) = &address {
         state.address_attempts().give_back(address);
     }
-    let person = PersonView { id: row.try_get("id")?, name: row.try_get("name")?, email };
+    let person = PersonView {
+        id: row.try_get("id")?,
+        name: row.try_get("name")?,
+        email,
+    };
     Ok(Json(account(&state, person)))
 }
 
@@ -163,7 +186,11 @@ fn account(state: &ApiState, person: PersonView) -> Account {
     let config = state.config();
     let now = OffsetDateTime::now_utc();
     let claims = api_claims(&config.issuer, PersonId(person.id), now, config.login_ttl);
-    Account { token: state.keys().signer().mint_api(&claims), expires_at: expires_at(claims.exp), person }
+    Account {
+        token: state.keys().signer().mint_api(&claims),
+        expires_at: expires_at(claims.exp),
+        person,
+    }
 }
 
 /// The end of a token's life, as its claim says it.
@@ -180,7 +207,14 @@ async fn me(State(state): State<ApiState>, Person(person): Person) -> Result<Jso
         .fetch_optional(state.pool())
         .await?
         .ok_or(ApiError::NotFound("person"))?;
-    let person_view = PersonView { id: person.0, email: row.try_get("email")?, name: row.try_get("name")? };
+    let person_view = PersonView {
+        id: person.0,
+        email: row.try_get("email")?,
+        name: row.try_get("name")?,
+    };
     let agencies = agencies_of(&state, person, None, i64::MAX).await?;
-    Ok(Json(Me { person: person_view, agencies }))
+    Ok(Json(Me {
+        person: person_view,
+        agencies,
+    }))
 }

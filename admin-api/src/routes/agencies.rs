@@ -4,11 +4,11 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use muster_domain::{AgencyId, PersonId, Role};
-use muster_store::sqlx::{self, PgConnection, Row};
 use muster_store::audit;
+use muster_store::sqlx::{self, PgConnection, Row};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -20,7 +20,9 @@ use crate::page::{self, Page};
 use crate::{ApiError, ApiState, validate};
 
 pub(super) fn router() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(create, list)).routes(routes!(read, rename))
+    OpenApiRouter::new()
+        .routes(routes!(create, list))
+        .routes(routes!(read, rename))
 }
 
 /// An agency's name.
@@ -41,7 +43,7 @@ pub(super) struct AgencyView {
     role: String,
 }
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListQuery {
@@ -64,7 +66,15 @@ pub(crate) async fn create_agency(
         .execute(&mut *conn)
         .await?;
     let actor = organizer.to_string();
-    audit::record(conn, Some(id), &actor, "agency.created", &id.to_string(), json!({ "name": name })).await?;
+    audit::record(
+        conn,
+        Some(id),
+        &actor,
+        "agency.created",
+        &id.to_string(),
+        json!({ "name": name }),
+    )
+    .await?;
     add_member(conn, id, organizer, Role::Organizer, organizer).await?;
     Ok(id)
 }
@@ -86,7 +96,11 @@ pub(super) async fn agencies_of(
     .fetch_all(state.pool())
     .await?;
     let view = |row: &sqlx::postgres::PgRow| {
-        Ok(AgencyView { id: row.try_get("id")?, name: row.try_get("name")?, role: row.try_get("role")? })
+        Ok(AgencyView {
+            id: row.try_get("id")?,
+            name: row.try_get("name")?,
+            role: row.try_get("role")?,
+        })
     };
     rows.iter().map(view).collect()
 }
@@ -104,7 +118,11 @@ async fn create(
     let mut tx = state.begin().await?;
     let id = create_agency(&mut tx, &name, person).await?;
     tx.commit().await?;
-    let view = AgencyView { id: id.0, name, role: Role::Organizer.to_string() };
+    let view = AgencyView {
+        id: id.0,
+        name,
+        role: Role::Organizer.to_string(),
+    };
     Ok((StatusCode::CREATED, Json(view)))
 }
 
@@ -133,7 +151,11 @@ async fn read(State(state): State<ApiState>, member: Member) -> Result<Json<Agen
         .fetch_optional(state.pool())
         .await?
         .ok_or(ApiError::NotFound("agency"))?;
-    Ok(Json(AgencyView { id: member.agency.0, name, role: member.role.to_string() }))
+    Ok(Json(AgencyView {
+        id: member.agency.0,
+        name,
+        role: member.role.to_string(),
+    }))
 }
 
 /// Renames an agency.
@@ -154,7 +176,19 @@ async fn rename(
         .execute(&mut *tx)
         .await?;
     let (actor, target) = (member.person.to_string(), member.agency.to_string());
-    audit::record(&mut tx, Some(member.agency), &actor, "agency.renamed", &target, json!({ "name": name })).await?;
+    audit::record(
+        &mut tx,
+        Some(member.agency),
+        &actor,
+        "agency.renamed",
+        &target,
+        json!({ "name": name }),
+    )
+    .await?;
     tx.commit().await?;
-    Ok(Json(AgencyView { id: member.agency.0, name, role: member.role.to_string() }))
+    Ok(Json(AgencyView {
+        id: member.agency.0,
+        name,
+        role: member.role.to_string(),
+    }))
 }

@@ -5,10 +5,9 @@ use axum::extract::State;
 use muster_store::sqlx::{self, Row};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 use crate::extract::{Member, Organizer, Params};
 use crate::http::problem::ProblemBody;
@@ -36,7 +35,7 @@ struct AuditEntry {
     detail: serde_json::Value,
 }
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListQuery {

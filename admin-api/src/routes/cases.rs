@@ -6,7 +6,7 @@ use muster_domain::payload::Case;
 use muster_store::cases::{CaseRow, SELECT};
 use muster_store::sqlx::{self, AssertSqlSafe};
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -41,7 +41,7 @@ impl StateWord {
     }
 }
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct CasesQuery {

@@ -2,12 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
-use muster_domain::payload::EventCard;
 use muster_domain::AgencyId;
-use muster_store::sqlx::{self, Row};
+use muster_domain::payload::EventCard;
 use muster_store::events;
+use muster_store::sqlx::{self, Row};
 use serde::Deserialize;
-use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -26,7 +25,7 @@ pub(super) fn router() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(find)).routes(routes!(read))
 }
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct FindQuery {
@@ -46,11 +45,18 @@ async fn find(
     let cards = match (query.code, query.q) {
         (Some(code), None) => {
             let code = validate::join_code(&code)?;
-            find_published(&state, &code).await?.map(|(_, card)| card).into_iter().collect()
+            find_published(&state, &code)
+                .await?
+                .map(|(_, card)| card)
+                .into_iter()
+                .collect()
         }
         (None, Some(name)) => search(&state, &validate::label("q", &name)?).await?,
         _ => {
-            return Err(ApiError::Invalid { field: "q".into(), problem: "or code is needed, and not both".into() });
+            return Err(ApiError::Invalid {
+                field: "q".into(),
+                problem: "or code is needed, and not both".into(),
+            });
         }
     };
     Ok(Json(Page::whole(cards.into_iter().map(EventView).collect())))
@@ -82,7 +88,9 @@ async fn read(
     State(state): State<ApiState>,
     JoinCodePath(code): JoinCodePath,
 ) -> Result<Json<EventView>, ApiError> {
-    let (_, card) = find_published(&state, &code).await?.ok_or(ApiError::NotFound("event"))?;
+    let (_, card) = find_published(&state, &code)
+        .await?
+        .ok_or(ApiError::NotFound("event"))?;
     Ok(Json(EventView(card)))
 }
 
@@ -99,5 +107,9 @@ pub(super) async fn find_published(
     .fetch_optional(state.pool())
     .await?;
     let found = |row: &sqlx::postgres::PgRow| Ok((AgencyId(row.try_get("agency_id")?), events::card(row)?));
-    Ok(row.as_ref().map(found).transpose().map_err(|error: sqlx::Error| error)?)
+    Ok(row
+        .as_ref()
+        .map(found)
+        .transpose()
+        .map_err(|error: sqlx::Error| error)?)
 }

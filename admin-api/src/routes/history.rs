@@ -10,7 +10,7 @@ use muster_store::chat::ChatRow;
 use muster_store::{events, sqlx};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -22,7 +22,9 @@ use crate::page::{self, Page};
 use crate::{ApiError, ApiState};
 
 pub(super) fn router() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(of_event)).routes(routes!(of_client))
+    OpenApiRouter::new()
+        .routes(routes!(of_event))
+        .routes(routes!(of_client))
 }
 
 /// A chat message. Has no `Debug`: it holds what somebody wrote.
@@ -63,7 +65,7 @@ impl From<ChatRow> for MessageView {
     }
 }
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct HistoryQuery {
@@ -119,7 +121,10 @@ async fn may_read(state: &ApiState, token: &str, event: EventId, client: &Client
             let person = state.verifier().verify_api(token)?.sub;
             let found = events::find(&mut *state.pool().acquire().await?, event).await?;
             let (agency, _) = found.ok_or(ApiError::NotFound("event"))?;
-            role_of(state, agency, person).await?.map(|_| ()).ok_or(ApiError::NotFound("event"))
+            role_of(state, agency, person)
+                .await?
+                .map(|_| ())
+                .ok_or(ApiError::NotFound("event"))
         }
         Err(error) => Err(error.into()),
     }
@@ -135,7 +140,10 @@ async fn read(
     let after: Option<i64> = page::cursor("after", query.after.as_deref())?;
     let before: Option<i64> = page::cursor("before", query.before.as_deref())?;
     if after.is_some() && before.is_some() {
-        return Err(ApiError::Invalid { field: "before".into(), problem: "excludes after".into() });
+        return Err(ApiError::Invalid {
+            field: "before".into(),
+            problem: "excludes after".into(),
+        });
     }
     // One statement each, so that each is a range of an index.
     let sql = match (client.is_some(), before.is_some()) {
@@ -163,7 +171,10 @@ async fn read(
         .bind(limit + 1)
         .fetch_all(state.pool())
         .await?;
-    let rows: sqlx::Result<Vec<_>> = rows.iter().map(|row| ChatRow::read(row).map(MessageView::from)).collect();
+    let rows: sqlx::Result<Vec<_>> = rows
+        .iter()
+        .map(|row| ChatRow::read(row).map(MessageView::from))
+        .collect();
     let mut page = Page::cut(rows?, limit, |message| message.seq.to_string());
     if before.is_some() {
         page.items.reverse();

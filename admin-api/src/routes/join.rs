@@ -44,15 +44,27 @@ async fn join(
     JoinCodePath(code): JoinCodePath,
     Body(body): Body<Join>,
 ) -> Result<(StatusCode, Json<Session>), ApiError> {
-    let name = body.name.as_deref().map(|name| validate::label("name", name)).transpose()?;
+    let name = body
+        .name
+        .as_deref()
+        .map(|name| validate::label("name", name))
+        .transpose()?;
     if let Some(address) = address.limited(state.config().limit_loopback) {
         state.join_attempts().take(&address)?;
     }
-    let (agency, card) = find_published(&state, &code).await?.ok_or(ApiError::NotFound("event"))?;
+    let (agency, card) = find_published(&state, &code)
+        .await?
+        .ok_or(ApiError::NotFound("event"))?;
     let config = state.config();
     let now = OffsetDateTime::now_utc();
-    let claims =
-        participant_claims(&config.issuer, ClientId::random(), agency, card.id, now, config.participant_ttl);
+    let claims = participant_claims(
+        &config.issuer,
+        ClientId::random(),
+        agency,
+        card.id,
+        now,
+        config.participant_ttl,
+    );
     let client = claims.sub.as_str();
     let mut tx = state.begin().await?;
     sqlx::query("INSERT INTO participants (event_id, client, name) VALUES ($1, $2, $3)")
@@ -62,7 +74,15 @@ async fn join(
         .execute(&mut *tx)
         .await?;
     let detail = json!({ "event": card.id });
-    audit::record(&mut tx, Some(agency), client, "participant.joined", client, detail).await?;
+    audit::record(
+        &mut tx,
+        Some(agency),
+        client,
+        "participant.joined",
+        client,
+        detail,
+    )
+    .await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(Session::sign(&state, &claims, card))))
 }

@@ -7,11 +7,11 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use muster_domain::{AgencyId, PersonId, Role};
-use muster_store::sqlx::{self, PgConnection, Row};
 use muster_store::audit;
+use muster_store::sqlx::{self, PgConnection, Row};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -23,7 +23,9 @@ use crate::page::{self, Page};
 use crate::{ApiError, ApiState, validate};
 
 pub(super) fn router() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(list, add)).routes(routes!(change, remove))
+    OpenApiRouter::new()
+        .routes(routes!(list, add))
+        .routes(routes!(change, remove))
 }
 
 /// A role that a person can have in an agency.
@@ -75,7 +77,7 @@ struct MemberView {
     role: String,
 }
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListQuery {
@@ -100,7 +102,15 @@ pub(crate) async fn add_member(
         .execute(&mut *conn)
         .await?;
     let detail = json!({ "role": role });
-    audit::record(conn, Some(agency), &actor.to_string(), "member.added", &person.to_string(), detail).await?;
+    audit::record(
+        conn,
+        Some(agency),
+        &actor.to_string(),
+        "member.added",
+        &person.to_string(),
+        detail,
+    )
+    .await?;
     Ok(())
 }
 
@@ -126,13 +136,21 @@ async fn list(
     .fetch_all(state.pool())
     .await?;
     let members: sqlx::Result<Vec<_>> = rows.iter().map(view).collect();
-    Ok(Json(Page::cut(members?, limit, |member| member.person.id.to_string())))
+    Ok(Json(Page::cut(members?, limit, |member| {
+        member.person.id.to_string()
+    })))
 }
 
 fn view(row: &sqlx::postgres::PgRow) -> sqlx::Result<MemberView> {
-    let person =
-        PersonView { id: row.try_get("id")?, email: row.try_get("email")?, name: row.try_get("name")? };
-    Ok(MemberView { person, role: row.try_get("role")? })
+    let person = PersonView {
+        id: row.try_get("id")?,
+        email: row.try_get("email")?,
+        name: row.try_get("name")?,
+    };
+    Ok(MemberView {
+        person,
+        role: row.try_get("role")?,
+    })
 }
 
 /// Adds a member, and makes an account for a person who has none.
@@ -167,8 +185,10 @@ async fn add(
 }
 
 async fn find_person(conn: &mut PgConnection, email: &str) -> Result<Option<PersonId>, ApiError> {
-    let id: Option<Uuid> =
-        sqlx::query_scalar("SELECT id FROM people WHERE email = $1").bind(email).fetch_optional(conn).await?;
+    let id: Option<Uuid> = sqlx::query_scalar("SELECT id FROM people WHERE email = $1")
+        .bind(email)
+        .fetch_optional(conn)
+        .await?;
     Ok(id.map(PersonId))
 }
 
@@ -180,7 +200,11 @@ async fn new_person(state: &ApiState, email: String, body: &NewMember) -> Result
     let name = validate::label("name", body.name.as_deref().ok_or_else(|| missing("name"))?)?;
     let password = body.password.as_deref().ok_or_else(|| missing("password"))?;
     validate::password(password)?;
-    Ok(NewPerson { email, name, password_hash: state.passwords().hash(password).await? })
+    Ok(NewPerson {
+        email,
+        name,
+        password_hash: state.passwords().hash(password).await?,
+    })
 }
 
 async fn member_view(
@@ -224,7 +248,15 @@ async fn change(
         keep_an_organizer(&mut tx, member.agency).await?;
         let (actor, target) = (member.person.to_string(), person.to_string());
         let detail = json!({ "from": before, "to": role });
-        audit::record(&mut tx, Some(member.agency), &actor, "member.changed", &target, detail).await?;
+        audit::record(
+            &mut tx,
+            Some(member.agency),
+            &actor,
+            "member.changed",
+            &target,
+            detail,
+        )
+        .await?;
     }
     let view = member_view(&mut tx, member.agency, person).await?;
     tx.commit().await?;
@@ -250,14 +282,25 @@ async fn remove(
         .await?;
     keep_an_organizer(&mut tx, member.agency).await?;
     let (actor, target) = (member.person.to_string(), person.to_string());
-    audit::record(&mut tx, Some(member.agency), &actor, "member.removed", &target, json!({ "role": before })).await?;
+    audit::record(
+        &mut tx,
+        Some(member.agency),
+        &actor,
+        "member.removed",
+        &target,
+        json!({ "role": before }),
+    )
+    .await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Locks the agency's members against other changes and tells the role of one.
 async fn lock_role(conn: &mut PgConnection, agency: AgencyId, person: PersonId) -> Result<String, ApiError> {
-    sqlx::query("SELECT FROM agencies WHERE id = $1 FOR UPDATE").bind(agency.0).execute(&mut *conn).await?;
+    sqlx::query("SELECT FROM agencies WHERE id = $1 FOR UPDATE")
+        .bind(agency.0)
+        .execute(&mut *conn)
+        .await?;
     sqlx::query_scalar("SELECT role FROM members WHERE agency_id = $1 AND person_id = $2")
         .bind(agency.0)
         .bind(person.0)
@@ -268,12 +311,11 @@ async fn lock_role(conn: &mut PgConnection, agency: AgencyId, person: PersonId) 
 
 /// Refuses what has just been done when it leaves the agency without an organizer.
 async fn keep_an_organizer(conn: &mut PgConnection, agency: AgencyId) -> Result<(), ApiError> {
-    let one_left: bool = sqlx::query_scalar(
-        "SELECT EXISTS (SELECT FROM members WHERE agency_id = $1 AND role = 'organizer')",
-    )
-    .bind(agency.0)
-    .fetch_one(conn)
-    .await?;
+    let one_left: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT FROM members WHERE agency_id = $1 AND role = 'organizer')")
+            .bind(agency.0)
+            .fetch_one(conn)
+            .await?;
     if one_left {
         return Ok(());
     }

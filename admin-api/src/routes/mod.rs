@@ -24,7 +24,7 @@ use tower_http::timeout::TimeoutLayer;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, Info, License, OpenApi, OpenApiBuilder};
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
 use crate::ApiState;
 use crate::http::layers;
@@ -54,7 +54,9 @@ fn documented() -> OpenApiRouter<ApiState> {
         .merge(join::router())
         .merge(renew::router())
         .merge(history::router());
-    OpenApiRouter::with_openapi(description()).nest("/api/v1", v1).merge(server::router())
+    OpenApiRouter::with_openapi(description())
+        .nest("/api/v1", v1)
+        .merge(server::router())
 }
 
 fn description() -> OpenApi {
@@ -76,7 +78,10 @@ fn description() -> OpenApi {
         .components(Some(
             ComponentsBuilder::new()
                 .security_scheme("login", bearer("What registering and logging in answer."))
-                .security_scheme("mqtt", bearer("What joining an event and asking for a staff token answer."))
+                .security_scheme(
+                    "mqtt",
+                    bearer("What joining an event and asking for a staff token answer."),
+                )
                 .build(),
         ))
         .build()
@@ -92,14 +97,21 @@ pub fn openapi() -> OpenApi {
 /// Routes that are added to it later, such as `/mqtt`, have none of the deadlines and headers set here.
 pub fn router(state: ApiState) -> Router {
     let (api, document) = documented().split_for_parts();
-    let docs: Router<ApiState> = SwaggerUi::new("/docs").url("/openapi.json", document).into();
+    let docs: Router<ApiState> = SwaggerUi::new("/docs")
+        .url("/openapi.json", document)
+        // Else the page would send the document to a validator on the internet.
+        .config(SwaggerConfig::default().validator_url("none"))
+        .into();
     // Only what is the same for everybody is compressed: compressing a secret beside what a client sent would tell
     // of it by its length.
     let public = docs.merge(pages::router()).layer(CompressionLayer::new());
     let config = state.config();
     api.merge(public)
         .layer(DefaultBodyLimit::max(config.body_bytes_max))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, config.request_timeout))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            config.request_timeout,
+        ))
         .layer(CatchPanicLayer::new())
         .layer(middleware::from_fn(layers::around))
         .with_state(state)

@@ -53,21 +53,46 @@ fn serve(name: &str, headers: &HeaderMap) -> Response {
     };
     let etag = etag(&file);
     // A page must be asked for every time: it names the files of one build.
-    let cache = if name.starts_with(HASHED) { "public, max-age=31536000, immutable" } else { "no-cache" };
-    let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let cache = if name.starts_with(HASHED) {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
+    let known = headers
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     // Compression makes the tag a weak one on its way.
-    let known = known.flat_map(|value| value.split(',')).any(|tag| tag.trim().trim_start_matches("W/") == etag);
+    let known = known
+        .flat_map(|value| value.split(','))
+        .any(|tag| tag.trim().trim_start_matches("W/") == etag);
     if known {
-        return (StatusCode::NOT_MODIFIED, [(CACHE_CONTROL, cache.to_owned()), (ETAG, etag)]).into_response();
+        return (
+            StatusCode::NOT_MODIFIED,
+            [(CACHE_CONTROL, cache.to_owned()), (ETAG, etag)],
+        )
+            .into_response();
     }
     let kind = media_type(&file);
-    ([(CONTENT_TYPE, kind), (CACHE_CONTROL, cache.to_owned()), (ETAG, etag)], file.data).into_response()
+    (
+        [
+            (CONTENT_TYPE, kind),
+            (CACHE_CONTROL, cache.to_owned()),
+            (ETAG, etag),
+        ],
+        file.data,
+    )
+        .into_response()
 }
 
 fn media_type(file: &EmbeddedFile) -> String {
     let kind = file.metadata.mimetype();
     let text = kind.starts_with("text/") || kind.ends_with("javascript") || kind.ends_with("json");
-    if text { format!("{kind}; charset=utf-8") } else { kind.to_owned() }
+    if text {
+        format!("{kind}; charset=utf-8")
+    } else {
+        kind.to_owned()
+    }
 }
 
 fn etag(file: &EmbeddedFile) -> String {

@@ -28,10 +28,7 @@ pub(super) fn router() -> OpenApiRouter<ApiState> {
     responses((status = 200, body = Session), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody, description = "Such a token is not renewed"),
         (status = 404, body = ProblemBody, description = "The event is over")))]
-async fn renew(
-    State(state): State<ApiState>,
-    Bearer(token): Bearer,
-) -> Result<Json<Session>, ApiError> {
+async fn renew(State(state): State<ApiState>, Bearer(token): Bearer) -> Result<Json<Session>, ApiError> {
     let grace = std::time::Duration::try_from(state.config().renew_grace).unwrap_or_default();
     let old = state.verifier().verify_mqtt_within(&token, grace)?;
     let (Some(agency), Some(event)) = (old.agy, old.evt) else {
@@ -72,7 +69,14 @@ async fn participant(
     }
     let config = state.config();
     let now = OffsetDateTime::now_utc();
-    Ok(participant_claims(&config.issuer, old.sub.clone(), agency, event, now, config.participant_ttl))
+    Ok(participant_claims(
+        &config.issuer,
+        old.sub.clone(),
+        agency,
+        event,
+        now,
+        config.participant_ttl,
+    ))
 }
 
 async fn staff(state: &ApiState, old: &Claims, agency: AgencyId, event: EventId) -> Result<Claims, ApiError> {
@@ -80,7 +84,15 @@ async fn staff(state: &ApiState, old: &Claims, agency: AgencyId, event: EventId)
     let role = role_of(state, agency, person).await?.ok_or_else(not_renewed)?;
     let config = state.config();
     let now = OffsetDateTime::now_utc();
-    let mut claims = staff_claims(&config.issuer, old.sub.clone(), role, agency, event, now, config.staff_ttl);
+    let mut claims = staff_claims(
+        &config.issuer,
+        old.sub.clone(),
+        role,
+        agency,
+        event,
+        now,
+        config.staff_ttl,
+    );
     claims.teams.clone_from(&old.teams);
     Ok(claims)
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -45,13 +45,19 @@ struct Ready {
     responses((status = 200, description = "A JSON Web Key Set", body = serde_json::Value)))]
 async fn jwks(State(state): State<ApiState>) -> impl IntoResponse {
     // Short: a new key must be known soon after it signs.
-    ([(CACHE_CONTROL, "public, max-age=60")], Json(state.keys().public_set()))
+    (
+        [(CACHE_CONTROL, "public, max-age=60")],
+        Json(state.keys().public_set()),
+    )
 }
 
 /// Whether the process lives; says nothing of its parts.
 #[utoipa::path(get, path = "/healthz", tag = "server", responses((status = 200, body = Health)))]
 async fn healthz() -> Json<Health> {
-    Json(Health { status: "ok", version: env!("CARGO_PKG_VERSION") })
+    Json(Health {
+        status: "ok",
+        version: env!("CARGO_PKG_VERSION"),
+    })
 }
 
 /// Whether broker, bridge and database are all ready; names those that are not.
@@ -62,9 +68,22 @@ async fn readyz(State(state): State<ApiState>) -> (StatusCode, Json<Ready>) {
     parts.push(("database", database));
     let word = |ready| if ready { "ready" } else { "not_ready" };
     let all = parts.iter().all(|(_, ready)| *ready);
-    let status = if all { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let parts = parts.into_iter().map(|(name, ready)| (name, word(ready))).collect();
-    (status, Json(Ready { status: word(all), parts }))
+    let status = if all {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let parts = parts
+        .into_iter()
+        .map(|(name, ready)| (name, word(ready)))
+        .collect();
+    (
+        status,
+        Json(Ready {
+            status: word(all),
+            parts,
+        }),
+    )
 }
 
 /// Figures in the Prometheus text format.
@@ -73,5 +92,9 @@ async fn readyz(State(state): State<ApiState>) -> (StatusCode, Json<Ready>) {
         (status = 404, body = ProblemBody, description = "Figures are not collected")))]
 async fn render_metrics(State(state): State<ApiState>) -> Result<Response, ApiError> {
     let handle = state.metrics().ok_or(ApiError::NotFound("figures"))?;
-    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], handle.render()).into_response())
+    Ok((
+        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        handle.render(),
+    )
+        .into_response())
 }

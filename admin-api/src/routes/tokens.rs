@@ -5,8 +5,8 @@ use axum::extract::State;
 use http::StatusCode;
 use muster_auth::staff_claims;
 use muster_domain::payload::EventCard;
-use muster_domain::{AgencyId, Claims, ClientId, Role};
 use muster_domain::topic::NAME_BYTES_MAX;
+use muster_domain::{AgencyId, Claims, ClientId, Role};
 use muster_store::{audit, sqlx};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -14,7 +14,6 @@ use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 use super::accounts::expires_at;
 use super::events::find_event;
@@ -117,7 +116,9 @@ impl Session {
             role: claims.role.as_str(),
             expires_at: expires_at(claims.exp),
             event,
-            mqtt: MqttPath { path: state.config().mqtt_path.clone() },
+            mqtt: MqttPath {
+                path: state.config().mqtt_path.clone(),
+            },
         }
     }
 }
@@ -135,7 +136,11 @@ async fn create(
     Body(request): Body<TokenRequest>,
 ) -> Result<(StatusCode, Json<Session>), ApiError> {
     let card = find_event(&state, member.agency, event).await?;
-    let name = request.name.as_deref().map(|name| validate::label("name", name)).transpose()?;
+    let name = request
+        .name
+        .as_deref()
+        .map(|name| validate::label("name", name))
+        .transpose()?;
     let teams = teams(&request.teams)?;
     let config = state.config();
     let (client, role, ttl) = match (request.role, request.client) {
@@ -144,7 +149,9 @@ async fn create(
             (ClientId::from(member.person), member.role, ttl)
         }
         (Some(_), _) if member.role != Role::Organizer => {
-            return Err(ApiError::Forbidden("only an organizer of this agency gives tokens to others"));
+            return Err(ApiError::Forbidden(
+                "only an organizer of this agency gives tokens to others",
+            ));
         }
         (Some(role), Some(client)) => {
             let role = Role::from(role);
@@ -152,16 +159,24 @@ async fn create(
                 Role::Device => (Duration::days(1), DEVICE_TTL_MAX),
                 _ => (config.staff_ttl, STAFF_CLIENT_TTL_MAX),
             };
-            let client = ClientId::new(client)
-                .map_err(|error| ApiError::Invalid { field: "client".into(), problem: error.to_string() })?;
+            let client = ClientId::new(client).map_err(|error| ApiError::Invalid {
+                field: "client".into(),
+                problem: error.to_string(),
+            })?;
             refuse_others(&state, &card, &client).await?;
             (client, role, ttl(request.ttl_s, default, max)?)
         }
         (Some(_), None) => {
-            return Err(ApiError::Invalid { field: "client".into(), problem: "is needed with role".into() });
+            return Err(ApiError::Invalid {
+                field: "client".into(),
+                problem: "is needed with role".into(),
+            });
         }
         (None, Some(_)) => {
-            return Err(ApiError::Invalid { field: "role".into(), problem: "is needed with client".into() });
+            return Err(ApiError::Invalid {
+                field: "role".into(),
+                problem: "is needed with client".into(),
+            });
         }
     };
     let now = OffsetDateTime::now_utc();
@@ -184,7 +199,15 @@ async fn record(
     let agency: AgencyId = member.agency;
     let mut tx = state.begin().await?;
     let actor = member.person.to_string();
-    audit::record(&mut tx, Some(agency), &actor, "token.issued", claims.sub.as_str(), detail).await?;
+    audit::record(
+        &mut tx,
+        Some(agency),
+        &actor,
+        "token.issued",
+        claims.sub.as_str(),
+        detail,
+    )
+    .await?;
     tx.commit().await?;
     Ok(())
 }
@@ -195,16 +218,26 @@ fn ttl(asked_s: Option<i64>, default: Duration, max: Duration) -> Result<Duratio
         Some(ttl) if (TTL_MIN..=max).contains(&ttl) => Ok(ttl),
         Some(_) => Err(ApiError::Invalid {
             field: "ttl_s".into(),
-            problem: format!("is not between {} and {}", TTL_MIN.whole_seconds(), max.whole_seconds()),
+            problem: format!(
+                "is not between {} and {}",
+                TTL_MIN.whole_seconds(),
+                max.whole_seconds()
+            ),
         }),
     }
 }
 
 /// Teams are levels of topics: a wildcard or a separator in one would widen what its bearer may do.
 fn teams(asked: &[String]) -> Result<Vec<String>, ApiError> {
-    let invalid = |problem: String| ApiError::Invalid { field: "teams".into(), problem };
+    let invalid = |problem: String| ApiError::Invalid {
+        field: "teams".into(),
+        problem,
+    };
     if asked.len() > TEAMS_MAX {
-        return Err(invalid(format!("has {} teams; {TEAMS_MAX} are the most", asked.len())));
+        return Err(invalid(format!(
+            "has {} teams; {TEAMS_MAX} are the most",
+            asked.len()
+        )));
     }
     let is_name = |team: &String| {
         (1..=NAME_BYTES_MAX).contains(&team.len())
@@ -213,7 +246,9 @@ fn teams(asked: &[String]) -> Result<Vec<String>, ApiError> {
             && !team.chars().any(char::is_control)
     };
     if !asked.iter().all(is_name) {
-        return Err(invalid(format!("are names of 1 to {NAME_BYTES_MAX} bytes without '+', '#', '/' and '$'")));
+        return Err(invalid(format!(
+            "are names of 1 to {NAME_BYTES_MAX} bytes without '+', '#', '/' and '$'"
+        )));
     }
     Ok(asked.to_vec())
 }

@@ -154,6 +154,57 @@ async fn a_rotated_key_is_believed_without_a_restart_and_old_tokens_stay_good() 
     refresh.abort();
 }
 
+#[test]
+fn two_processes_rotate_and_neither_loses_the_others_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut one = KeyDir::open_or_create(dir.path()).unwrap();
+    let mut other = KeyDir::open_or_create(dir.path()).unwrap();
+    one.rotate().unwrap();
+    other.rotate().unwrap();
+    let verifier = verifier(other.source()).unwrap();
+    assert!(verifier.verify_mqtt(&one.signer().mint(&claims())).is_ok());
+    assert!(verifier.verify_mqtt(&other.signer().mint(&claims())).is_ok());
+    let opened = KeyDir::open(dir.path()).unwrap();
+    assert_eq!(opened.public_set().keys.len(), 3);
+    assert_eq!(opened.signer().kid(), other.signer().kid(), "the newest signs");
+}
+
+#[test]
+fn a_key_is_retired_when_nothing_it_signed_can_be_valid() {
+    let ttl = time::Duration::days(30);
+    let dir = tempfile::tempdir().unwrap();
+    let mut keys = KeyDir::open_or_create(dir.path()).unwrap();
+    let first = keys.signer();
+    // A key that somebody brought is older than all of ours.
+    let brought = dir.path().join("zz-brought.pem");
+    fs::copy(&pem_files(&dir)[0], &brought).unwrap();
+    keys.rotate().unwrap();
+    let second = keys.signer();
+    assert_ne!(second.kid(), "zz-brought");
+
+    let now = OffsetDateTime::now_utc();
+    let before = now + ttl - time::Duration::minutes(1);
+    assert!(
+        keys.retire(before, ttl).unwrap().is_empty(),
+        "what it signed last is still valid"
+    );
+    let verifier_of = |keys: &KeyDir| verifier(keys.source()).unwrap();
+    assert!(verifier_of(&keys).verify_mqtt(&first.mint(&claims())).is_ok());
+
+    let after = now + ttl + time::Duration::minutes(1);
+    assert_eq!(keys.retire(after, ttl).unwrap(), ["zz-brought", first.kid()]);
+    assert_eq!(pem_files(&dir).len(), 1);
+    assert_eq!(
+        verifier_of(&keys).verify_mqtt(&first.mint(&claims())),
+        Err(TokenError::UnknownKey)
+    );
+    assert!(verifier_of(&keys).verify_mqtt(&second.mint(&claims())).is_ok());
+    assert!(
+        keys.retire(after + ttl * 9, ttl).unwrap().is_empty(),
+        "the one that signs stays"
+    );
+}
+
 #[tokio::test]
 async fn keys_come_from_an_address_too() {
     let dir = tempfile::tempdir().unwrap();

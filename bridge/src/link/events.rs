@@ -22,7 +22,7 @@ use crate::incoming::Incoming;
 use crate::status;
 
 /// What the bridge reads of every event.
-const FILTERS: [&str; 4] = ["ev/+/help/+", "ev/+/chat/+/+", "ev/+/loc/+/+", "ev/+/do/+/+"];
+pub const FILTERS: [&str; 4] = ["ev/+/help/+", "ev/+/chat/+/+", "ev/+/loc/+/+", "ev/+/do/+/+"];
 /// The broker's clock, as a user property of each message: milliseconds since 1970.
 const RECEIVED_AT: &str = "received-at";
 /// First and longest pause between attempts to connect.

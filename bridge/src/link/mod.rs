@@ -27,6 +27,7 @@ use tokio::sync::mpsc;
 use crate::BridgeConfig;
 use crate::incoming::Incoming;
 use crate::status::Status;
+pub use events::FILTERS;
 pub(crate) use events::run;
 
 /// Most outbox messages on their way at once; half of the broker's receive maximum if that is less.

@@ -255,3 +255,16 @@ async fn prune(conn: &mut PgConnection) -> sqlx::Result<()> {
         .await?;
     Ok(())
 }
+
+/// Whether some bridge, in whatever process, is the one writer of this database at this moment.
+pub(crate) async fn is_held(database: &Database) -> sqlx::Result<bool> {
+    // A bigint lock is shown in two halves (PostgreSQL documentation, pg_locks).
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
+         AND classid::bigint = $1 >> 32 AND objid::bigint = $1 & 4294967295
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))",
+    )
+    .bind(WRITER_LOCK)
+    .fetch_one(database.pool())
+    .await
+}

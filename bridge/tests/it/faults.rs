@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use muster_broker::BrokerHandle;
 use muster_domain::payload::{CaseState, HelpKind};
 use muster_domain::{EventId, MessageId};
 use muster_store::embedded::StopMode;
@@ -13,7 +14,7 @@ use muster_store::{Database, DatabaseConfig, testing};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::task::JoinHandle;
 
-use crate::support::{Client, bridge, broker, chat, count, event, ready, until};
+use crate::support::{Client, PATIENCE, bridge, broker, chat, count, event, ready, until};
 
 /// Publishers that write chat messages until they are stopped, and know what the broker acknowledged.
 struct Traffic {
@@ -51,7 +52,7 @@ impl Traffic {
     }
 
     /// Stops, and checks that each acknowledged message is stored once, in the order of its chat.
-    async fn finish(self, database: &Database) -> usize {
+    async fn finish(self, database: &Database, broker: &BrokerHandle) -> usize {
         self.stop.store(true, Ordering::Relaxed);
         let mut sent = HashMap::new();
         for (n, publisher) in self.publishers.into_iter().enumerate() {
@@ -59,12 +60,14 @@ impl Traffic {
         }
         let all: usize = sent.values().map(Vec::len).sum();
         let drained = Instant::now();
-        until(&format!("{all} stored messages"), || async {
-            let stored = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM chat_messages");
-            let stored = stored.fetch_one(database.pool()).await.ok()?;
-            (stored >= all as i64).then_some(())
-        })
-        .await;
+        while count(database, "SELECT count(*) FROM chat_messages").await < all as i64 {
+            assert!(
+                drained.elapsed() < PATIENCE,
+                "of {all} not all stored; broker: {:?}",
+                broker.counters()
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
         tracing::info!(
             messages = all,
             drain_ms = drained.elapsed().as_millis(),
@@ -120,7 +123,7 @@ async fn a_stopped_database_loses_and_doubles_nothing() {
         server.start().await.unwrap();
         ready(&bridge).await;
     }
-    let all = traffic.finish(&database).await;
+    let all = traffic.finish(&database, &broker).await;
     assert!(all > 200, "{all} messages are no traffic");
     bridge.stop(Duration::from_secs(5)).await;
     database.close().await;
@@ -166,7 +169,7 @@ async fn a_frozen_database_is_noticed_and_loses_and_doubles_nothing() {
         kill_process(pid, Signal::CONT).unwrap();
     }
     ready(&bridge).await;
-    traffic.finish(&database).await;
+    traffic.finish(&database, &broker).await;
     bridge.stop(Duration::from_secs(5)).await;
     database.close().await;
 }
@@ -190,7 +193,7 @@ async fn a_bridge_that_dies_under_traffic_loses_and_doubles_nothing() {
             ready(&running).await;
         }
     }
-    traffic.finish(&database).await;
+    traffic.finish(&database, &broker).await;
     running.stop(Duration::from_secs(5)).await;
 }
 

@@ -45,12 +45,16 @@ pub async fn broker() -> BrokerHandle {
         .with_env_filter("info")
         .try_init()
         .ok();
-    Broker::builder()
-        .listen_tcp(([127, 0, 0, 1], 0).into())
-        .build()
-        .start()
-        .await
-        .expect("a broker")
+    // Room for the backlog of a database that is away: past the default bound, an ordinary session loses what is new.
+    let limits = Limits {
+        queue_max: 1_000_000,
+        queue_bytes_max: 1 << 30,
+        ..Limits::default()
+    };
+    let builder = Broker::builder()
+        .limits(limits)
+        .listen_tcp(([127, 0, 0, 1], 0).into());
+    builder.build().start().await.expect("a broker")
 }
 
 pub fn bridge(broker: SocketAddr, database: &Database) -> BridgeHandle {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::{BrokerError, BrokerHandle, Shared};
+use crate::engine::KeptSession;
 use crate::limits::Limits;
 use crate::listener;
 use crate::plugin::{Authenticator, Authorizer, Chain, Observer, PublishFilter};
@@ -23,6 +24,7 @@ pub struct BrokerBuilder {
     pub(super) limits: Limits,
     pub(super) tcp: Vec<SocketAddr>,
     pub(super) websocket: Vec<(SocketAddr, String)>,
+    pub(super) kept: Vec<KeptSession>,
 }
 
 impl Broker {
@@ -50,6 +52,15 @@ impl Broker {
         }
         let chain = Chain::new(parts.filters, parts.authorizers);
         let shared = Shared::start(parts.limits, chain, parts.authenticator, parts.observers);
+        for kept in parts.kept {
+            let (client_id, now) = (kept.client_id.clone(), shared.now());
+            shared
+                .with_engine(|engine, effects| engine.keep_session(kept, now, effects))
+                .map_err(|reason| {
+                    shared.stop.cancel();
+                    BrokerError::KeptSession { client_id: client_id.as_str().to_owned(), reason }
+                })?;
+        }
         let mut tcp_addresses = Vec::new();
         for (listener, address) in tcp {
             tcp_addresses.push(address);
@@ -112,6 +123,14 @@ impl BrokerBuilder {
     #[must_use]
     pub fn listen_websocket(mut self, address: SocketAddr, path: impl Into<String>) -> Self {
         self.websocket.push((address, path.into()));
+        self
+    }
+
+    /// Adds a session that is there before the listeners open, so that nothing is acknowledged which its client, once
+    /// it comes, would not get.
+    #[must_use]
+    pub fn keep_session(mut self, kept: KeptSession) -> Self {
+        self.kept.push(kept);
         self
     }
 

@@ -3,6 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 
+use crate::reason::ReasonCode;
+
 /// Why [`Broker::start`](super::Broker::start) failed. Nothing is left running then.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
@@ -17,4 +19,12 @@ pub enum BrokerError {
     /// A WebSocket path that is no path.
     #[error("the WebSocket path {0:?} does not begin with '/'")]
     WebSocketPath(String),
+    /// A session that was to be kept cannot be made.
+    #[error("the session kept for {client_id} cannot be made: {reason}")]
+    KeptSession {
+        /// Its client.
+        client_id: String,
+        /// Why not.
+        reason: ReasonCode,
+    },
 }

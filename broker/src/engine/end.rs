@@ -46,7 +46,8 @@ impl Engine {
             } => {
                 if let Some(expiry) = session_expiry {
                     let max = self.limits.session_expiry_max;
-                    self.session(key).expiry = expiry.min(max);
+                    let session = self.session(key);
+                    session.expiry = expiry.min(session.principal.limits.session_expiry_max.unwrap_or(max));
                 }
                 (reason, reason != ReasonCode::NORMAL_DISCONNECTION)
             }

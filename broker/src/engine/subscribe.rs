@@ -59,7 +59,7 @@ impl Engine {
         Ok(())
     }
 
-    fn subscribe_one(
+    pub(super) fn subscribe_one(
         &mut self,
         key: SessionKey,
         subscription: &Subscription,

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// The authenticated owner of a connection and of its session.
 ///
@@ -64,6 +64,8 @@ pub struct PrincipalLimits {
     pub queue_bytes_max: Option<usize>,
     /// What happens to a message of QoS 1 or 2 that finds the queue full. Default: [`WhenFull::DropNewest`].
     pub when_full: Option<WhenFull>,
+    /// In place of [`crate::Limits::session_expiry_max`].
+    pub session_expiry_max: Option<Duration>,
 }
 
 /// What happens to a message of QoS 1 or 2 for a session whose queue is full. QoS 0 is dropped and counted always.

@@ -16,6 +16,7 @@ mod embedding;
 mod flow_control;
 mod foreign;
 mod hostile;
+mod kept;
 mod quality;
 mod retained;
 mod session;

@@ -150,7 +150,12 @@ impl Api {
     /// # Errors
     /// [`ApiError::Unreachable`] at once.
     pub async fn probe(&self) -> Result<(), ApiError> {
-        let request = Request { method: Method::GET, path: "/healthz".into(), bearer: None, body: None };
+        let request = Request {
+            method: Method::GET,
+            path: "/healthz".into(),
+            bearer: None,
+            body: None,
+        };
         match self.once(&request).await {
             Ok(_) => Ok(()),
             Err((error, _)) => Err(error),
@@ -188,15 +193,22 @@ impl Api {
     /// # Errors
     /// [`ApiError`].
     pub async fn found_agency(&self, bearer: &str, name: &str) -> Result<Agency, ApiError> {
-        self.post("/api/v1/agencies".into(), Some(bearer), json!({ "name": name })).await
+        self.post("/api/v1/agencies".into(), Some(bearer), json!({ "name": name }))
+            .await
     }
 
     /// Creates an event, as a draft.
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn create_event(&self, bearer: &str, agency: &str, event: Value) -> Result<EventCard, ApiError> {
-        self.post(format!("/api/v1/agencies/{agency}/events"), Some(bearer), event).await
+    pub async fn create_event(
+        &self,
+        bearer: &str,
+        agency: &str,
+        event: Value,
+    ) -> Result<EventCard, ApiError> {
+        self.post(format!("/api/v1/agencies/{agency}/events"), Some(bearer), event)
+            .await
     }
 
     /// The events of an agency.
@@ -212,8 +224,18 @@ impl Api {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn publish_event(&self, bearer: &str, agency: &str, event: &str) -> Result<EventCard, ApiError> {
-        self.post(format!("/api/v1/agencies/{agency}/events/{event}/publish"), Some(bearer), json!({})).await
+    pub async fn publish_event(
+        &self,
+        bearer: &str,
+        agency: &str,
+        event: &str,
+    ) -> Result<EventCard, ApiError> {
+        self.post(
+            format!("/api/v1/agencies/{agency}/events/{event}/publish"),
+            Some(bearer),
+            json!({}),
+        )
+        .await
     }
 
     /// Adds an operator to an agency.
@@ -229,7 +251,9 @@ impl Api {
         password: &str,
     ) -> Result<(), ApiError> {
         let body = json!({ "email": email, "name": name, "password": password, "role": "operator" });
-        self.post::<Value>(format!("/api/v1/agencies/{agency}/members"), Some(bearer), body).await.map(|_| ())
+        self.post::<Value>(format!("/api/v1/agencies/{agency}/members"), Some(bearer), body)
+            .await
+            .map(|_| ())
     }
 
     /// The bearer's own token for the broker.
@@ -237,7 +261,12 @@ impl Api {
     /// # Errors
     /// [`ApiError`].
     pub async fn staff_token(&self, bearer: &str, agency: &str, event: &str) -> Result<MqttToken, ApiError> {
-        self.post(format!("/api/v1/agencies/{agency}/events/{event}/tokens"), Some(bearer), json!({})).await
+        self.post(
+            format!("/api/v1/agencies/{agency}/events/{event}/tokens"),
+            Some(bearer),
+            json!({}),
+        )
+        .await
     }
 
     /// Joins an event as a participant.
@@ -245,7 +274,12 @@ impl Api {
     /// # Errors
     /// [`ApiError`].
     pub async fn join(&self, join_code: &str, name: &str) -> Result<MqttToken, ApiError> {
-        self.post(format!("/api/v1/events/{join_code}/join"), None, json!({ "name": name })).await
+        self.post(
+            format!("/api/v1/events/{join_code}/join"),
+            None,
+            json!({ "name": name }),
+        )
+        .await
     }
 
     /// What the archive holds of an event.
@@ -253,7 +287,8 @@ impl Api {
     /// # Errors
     /// [`ApiError`].
     pub async fn stats(&self, bearer: &str, agency: &str, event: &str) -> Result<ArchiveStats, ApiError> {
-        self.get(format!("/api/v1/agencies/{agency}/events/{event}/stats"), bearer).await
+        self.get(format!("/api/v1/agencies/{agency}/events/{event}/stats"), bearer)
+            .await
     }
 
     /// The ids of all archived messages of a chat, in the archive's order, page by page. At most `most` and one page.
@@ -286,11 +321,28 @@ impl Api {
     }
 
     async fn get<T: DeserializeOwned>(&self, path: String, bearer: &str) -> Result<T, ApiError> {
-        self.call(Request { method: Method::GET, path, bearer: Some(bearer), body: None }).await
+        self.call(Request {
+            method: Method::GET,
+            path,
+            bearer: Some(bearer),
+            body: None,
+        })
+        .await
     }
 
-    async fn post<T: DeserializeOwned>(&self, path: String, bearer: Option<&str>, body: Value) -> Result<T, ApiError> {
-        self.call(Request { method: Method::POST, path, bearer, body: Some(body) }).await
+    async fn post<T: DeserializeOwned>(
+        &self,
+        path: String,
+        bearer: Option<&str>,
+        body: Value,
+    ) -> Result<T, ApiError> {
+        self.call(Request {
+            method: Method::POST,
+            path,
+            bearer,
+            body: Some(body),
+        })
+        .await
     }
 
     /// Makes a request, again where the server asks for patience (429, 503) or nothing answers the door.
@@ -298,7 +350,11 @@ impl Api {
         let mut tries = 0;
         let text = loop {
             tries += 1;
-            let permit = self.permits.acquire().await.expect("the semaphore is never closed");
+            let permit = self
+                .permits
+                .acquire()
+                .await
+                .expect("the semaphore is never closed");
             match self.once(&request).await {
                 Ok(text) => break text,
                 Err((_, Some(wait))) if tries < TRIES => {
@@ -308,8 +364,10 @@ impl Api {
                 Err((error, _)) => return Err(error),
             }
         };
-        serde_json::from_slice(&text)
-            .map_err(|error| ApiError::Shape { what: request.to_string(), cause: error.to_string() })
+        serde_json::from_slice(&text).map_err(|error| ApiError::Shape {
+            what: request.to_string(),
+            cause: error.to_string(),
+        })
     }
 
     /// One attempt: the body of a success, or the error and how long to wait before another attempt makes sense.
@@ -325,12 +383,18 @@ impl Api {
         let unreachable = |error: reqwest::Error| {
             // A request that was not sent, or that changes nothing, may be made again.
             let again = error.is_connect() || request.method == Method::GET;
-            let error = ApiError::Unreachable { url: self.base.clone(), cause: innermost(&error) };
+            let error = ApiError::Unreachable {
+                url: self.base.clone(),
+                cause: innermost(&error),
+            };
             (error, again.then_some(Duration::from_secs(1)))
         };
         let response = builder.send().await.map_err(unreachable)?;
         let status = response.status();
-        let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let retry_after = response
+            .headers()
+            .get(header::RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.parse().ok());
         let text = response.bytes().await.map_err(unreachable)?;
         if status.is_success() {
             return Ok(text.to_vec());
@@ -341,7 +405,11 @@ impl Api {
             }
             _ => None,
         };
-        let refused = ApiError::Refused { what: request.to_string(), status, detail: detail(&text) };
+        let refused = ApiError::Refused {
+            what: request.to_string(),
+            status,
+            detail: detail(&text),
+        };
         Err((refused, wait))
     }
 }
@@ -371,7 +439,8 @@ mod tests {
 
     #[test]
     fn a_problem_is_told_in_its_own_words() {
-        let problem = br#"{"title":"Conflict","status":409,"detail":"this join code is taken","field":"join_code"}"#;
+        let problem =
+            br#"{"title":"Conflict","status":409,"detail":"this join code is taken","field":"join_code"}"#;
         assert_eq!(detail(problem), "this join code is taken (join_code)");
         assert_eq!(detail(br#"{"title":"Not Found"}"#), "Not Found");
         assert_eq!(detail(b"<html>"), "<html>");

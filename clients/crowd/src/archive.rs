@@ -16,7 +16,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Waits until the archive holds at least `rows` chat messages more than `before`, or the deadline; returns the last
 /// counts, so far as any were to be had.
-pub async fn catch_up(stage: &Stage, host: &Host, before: ArchiveStats, rows: u64, deadline: Instant) -> ArchiveStats {
+pub async fn catch_up(
+    stage: &Stage,
+    host: &Host,
+    before: ArchiveStats,
+    rows: u64,
+    deadline: Instant,
+) -> ArchiveStats {
     let event = stage.event.id.to_string();
     let mut last = before;
     loop {
@@ -36,7 +42,12 @@ pub async fn catch_up(stage: &Stage, host: &Host, before: ArchiveStats, rows: u6
 /// # Errors
 /// When the API cannot be asked.
 pub async fn compare(stage: &Arc<Stage>, host: &Host, deadline: Instant) -> anyhow::Result<()> {
-    let all: Vec<_> = stage.joined.read().iter().map(|(client, chat)| (client.clone(), Arc::clone(chat))).collect();
+    let all: Vec<_> = stage
+        .joined
+        .read()
+        .iter()
+        .map(|(client, chat)| (client.clone(), Arc::clone(chat)))
+        .collect();
     let mut open = all;
     loop {
         let mut tasks = JoinSet::new();
@@ -67,7 +78,11 @@ async fn compare_one(
     let most = chat.ledger.lock().tally().sent as usize;
     let event = stage.event.id.to_string();
     // Nobody wrote in this chat before: all that is there is the crowd's. Room for some that nobody sent.
-    let ids = stage.api.chat_message_ids(token, &event, &client, most * 2).await.context("reading a chat's history")?;
+    let ids = stage
+        .api
+        .chat_message_ids(token, &event, &client, most * 2)
+        .await
+        .context("reading a chat's history")?;
     let mut ledger = chat.ledger.lock();
     ledger.archived(ids);
     let complete = ledger.archive_complete();

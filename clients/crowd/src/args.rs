@@ -19,7 +19,12 @@ pub const MESSAGES_MAX: u64 = 20_000_000;
 #[derive(Debug, Clone, Args)]
 pub struct CrowdArgs {
     /// Where Muster's HTTP API and pages are
-    #[arg(long, value_name = "URL", default_value = "http://localhost:8080", env = "MUSTER_URL")]
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "http://localhost:8080",
+        env = "MUSTER_URL"
+    )]
     pub url: String,
     /// Where its MQTT is, ws://HOST:PORT/PATH or mqtt://HOST:PORT [default: --url with /mqtt]
     #[arg(long, value_name = "URL")]
@@ -52,7 +57,13 @@ pub struct CrowdArgs {
     #[arg(long, value_name = "EMAIL", requires = "password")]
     pub email: Option<String>,
     /// Their password
-    #[arg(long, value_name = "PASSWORD", requires = "email", env = "MUSTER_PASSWORD", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "PASSWORD",
+        requires = "email",
+        env = "MUSTER_PASSWORD",
+        hide_env_values = true
+    )]
     pub password: Option<String>,
     /// Use this agency, by id [default: the first that the organizer runs]
     #[arg(long, value_name = "ID", requires = "email")]
@@ -155,9 +166,10 @@ impl CrowdArgs {
         let duration = seconds("--duration", self.duration.unwrap_or(60.0))?;
         let (pace, messages) = match self.rate {
             None => (Pace::Answered, self.messages),
-            Some(rate) if (0.001..=1000.0).contains(&rate) => {
-                (Pace::Every(Duration::from_secs_f64(1.0 / rate)), schedule::message_count(rate, duration))
-            }
+            Some(rate) if (0.001..=1000.0).contains(&rate) => (
+                Pace::Every(Duration::from_secs_f64(1.0 / rate)),
+                schedule::message_count(rate, duration),
+            ),
             Some(rate) => bail!("--rate takes 0.001 to 1000 messages per second, not {rate}"),
         };
         if messages == 0 {
@@ -167,8 +179,15 @@ impl CrowdArgs {
         if all > MESSAGES_MAX {
             bail!("that makes {all} messages; {MESSAGES_MAX} are the most of one crowd");
         }
-        let ramp = seconds("--ramp", self.ramp.unwrap_or(f64::from(self.participants) / 100.0))?;
-        let running = if self.rate.is_some() { duration } else { Duration::ZERO };
+        let ramp = seconds(
+            "--ramp",
+            self.ramp.unwrap_or(f64::from(self.participants) / 100.0),
+        )?;
+        let running = if self.rate.is_some() {
+            duration
+        } else {
+            Duration::ZERO
+        };
         let timeout = match self.timeout {
             Some(timeout) => seconds("--timeout", timeout)?,
             None => Duration::from_secs(120) + ramp + running,
@@ -220,7 +239,10 @@ mod tests {
     #[test]
     fn defaults_answer_in_turn() {
         let plan = plan("--participants 200 --operators 20 --messages 10").unwrap();
-        assert_eq!((plan.pace, plan.messages, plan.operators), (Pace::Answered, 10, 20));
+        assert_eq!(
+            (plan.pace, plan.messages, plan.operators),
+            (Pace::Answered, 10, 20)
+        );
         assert_eq!(plan.ramp, Duration::from_secs(2));
     }
 
@@ -232,7 +254,7 @@ mod tests {
             ("--messages 0", "--messages"),
             ("--rate 0", "--rate"),
             ("--rate nan", "--rate"),
-            ("--ramp -1", "--ramp"),
+            ("--ramp=-1", "--ramp"),
             ("--rate 1 --messages 4", "--messages"),
             ("--duration 5", "--rate"),
             ("--code FEST-42", "--email"),

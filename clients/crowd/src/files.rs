@@ -22,7 +22,10 @@ pub fn allow(clients: u64) -> anyhow::Result<()> {
              root, or LimitNOFILE in the service) or take fewer --participants"
         );
     }
-    let raised = Rlimit { current: limit.maximum.or(Some(needed)), maximum: limit.maximum };
+    let raised = Rlimit {
+        current: limit.maximum.or(Some(needed)),
+        maximum: limit.maximum,
+    };
     if let Err(cause) = setrlimit(Resource::Nofile, raised) {
         bail!("cannot raise the limit of open files to {needed}: {cause}. Do it with `ulimit -n {needed}`");
     }
@@ -38,7 +41,10 @@ mod tests {
         allow(1).unwrap();
         if let Some(hard) = getrlimit(Resource::Nofile).maximum {
             let error = allow(hard).unwrap_err().to_string();
-            assert!(error.contains("ulimit") && error.contains(&hard.to_string()), "{error}");
+            assert!(
+                error.contains("ulimit") && error.contains(&hard.to_string()),
+                "{error}"
+            );
         }
     }
 }

@@ -251,14 +251,18 @@ impl Ledger {
     /// True when the archive holds all that was acknowledged, as of the last comparison.
     pub fn archive_complete(&self) -> bool {
         let lanes = [&self.participant, &self.operator];
-        lanes.iter().all(|lane| lane.entries.iter().all(|entry| !entry.acked || entry.stored > 0))
+        lanes
+            .iter()
+            .all(|lane| lane.entries.iter().all(|entry| !entry.acked || entry.stored > 0))
     }
 
     /// True when every acknowledged message has reached the other side.
     pub fn delivery_complete(&self) -> bool {
         let lanes = [&self.participant, &self.operator];
         lanes.iter().all(|lane| {
-            lane.entries.iter().all(|entry| !entry.acked || entry.received > 0 || entry.received_dup > 0)
+            lane.entries
+                .iter()
+                .all(|entry| !entry.acked || entry.received > 0 || entry.received_dup > 0)
         })
     }
 
@@ -291,7 +295,11 @@ impl Lane {
             tally.lost_archive += u64::from(entry.acked && !stored);
             tally.doubled_archive += u64::from(entry.stored.saturating_sub(1));
             let surplus = deliveries.saturating_sub(1);
-            let explained = if entry.resent { surplus } else { surplus.min(u64::from(entry.received_dup)) };
+            let explained = if entry.resent {
+                surplus
+            } else {
+                surplus.min(u64::from(entry.received_dup))
+            };
             tally.repeated += explained;
             tally.doubled_delivery += surplus - explained;
         }
@@ -326,7 +334,13 @@ mod tests {
         }
         ledger.archived(ids);
         assert!(ledger.archive_complete() && ledger.delivery_complete());
-        let whole = Tally { sent: 3, acked: 3, received: 3, stored: 3, ..Tally::default() };
+        let whole = Tally {
+            sent: 3,
+            acked: 3,
+            received: 3,
+            stored: 3,
+            ..Tally::default()
+        };
         assert_eq!(ledger.tally(), whole);
     }
 
@@ -338,7 +352,11 @@ mod tests {
         ledger.archived([ids[2]]);
         assert!(!ledger.archive_complete() && !ledger.delivery_complete());
         let tally = ledger.tally();
-        assert_eq!((tally.sent, tally.acked), (4, 3), "what was not acknowledged was not promised");
+        assert_eq!(
+            (tally.sent, tally.acked),
+            (4, 3),
+            "what was not acknowledged was not promised"
+        );
         assert_eq!((tally.lost_delivery, tally.lost_archive), (2, 2));
     }
 
@@ -363,7 +381,13 @@ mod tests {
         }
         assert_eq!(ledger.tally().out_of_order, 2);
         ledger.archived([ids[1], ids[0], ids[2], ids[3], ids[3]]);
-        assert_eq!((ledger.tally().out_of_order_archive, ledger.tally().doubled_archive), (1, 1));
+        assert_eq!(
+            (
+                ledger.tally().out_of_order_archive,
+                ledger.tally().doubled_archive
+            ),
+            (1, 1)
+        );
     }
 
     #[test]
@@ -374,15 +398,24 @@ mod tests {
         ledger.received(P, 0, ids[0], false, now);
         ledger.archived([ids[1], ids[0]]);
         let tally = ledger.tally();
-        assert_eq!((tally.out_of_order, tally.out_of_order_archive, tally.reordered), (0, 0, 1));
+        assert_eq!(
+            (tally.out_of_order, tally.out_of_order_archive, tally.reordered),
+            (0, 0, 1)
+        );
     }
 
     #[test]
     fn what_nobody_sent_is_unexpected() {
         let (mut ledger, ids, now) = chat(1);
-        assert_eq!(ledger.received(P, 0, MessageId::new(), false, now), Receipt::Unknown);
+        assert_eq!(
+            ledger.received(P, 0, MessageId::new(), false, now),
+            Receipt::Unknown
+        );
         assert_eq!(ledger.received(P, 9, ids[0], false, now), Receipt::Unknown);
-        assert_eq!(ledger.received(Side::Operator, 0, ids[0], false, now), Receipt::Unknown);
+        assert_eq!(
+            ledger.received(Side::Operator, 0, ids[0], false, now),
+            Receipt::Unknown
+        );
         ledger.archived([MessageId::new()]);
         assert_eq!(ledger.tally().unexpected, 4);
     }

@@ -84,9 +84,15 @@ pub async fn run(stage: Arc<Stage>, chat: Arc<Chat>, arrival: Instant) -> anyhow
         voice: Voice {
             chat,
             side: Side::Participant,
-            topic: stage.topic(Topic::Chat { client: me.clone(), sender: me.clone() }),
+            topic: stage.topic(Topic::Chat {
+                client: me.clone(),
+                sender: me.clone(),
+            }),
         },
-        location_topic: stage.topic(Topic::Loc { group: "participants".into(), client: me.clone() }),
+        location_topic: stage.topic(Topic::Loc {
+            group: "participants".into(),
+            client: me.clone(),
+        }),
         phase: Phase::Arriving,
         asked_at: joining,
         revision: i64::MIN,
@@ -134,7 +140,11 @@ impl Participant {
 
     fn subscribe(&mut self) {
         let qos = |filter: String, no_local| {
-            let options = SubscribeOptions { qos: QoS::AtLeastOnce, no_local, ..SubscribeOptions::default() };
+            let options = SubscribeOptions {
+                qos: QoS::AtLeastOnce,
+                no_local,
+                ..SubscribeOptions::default()
+            };
             (self.stage.filter(&filter), options)
         };
         let filters = [
@@ -175,7 +185,8 @@ impl Participant {
     }
 
     fn say(&mut self, due: Instant) {
-        self.voice.say(&self.stage, &mut self.client, due, None, Token::from);
+        self.voice
+            .say(&self.stage, &mut self.client, due, None, Token::from);
     }
 
     /// The open loop begins for all at once, when all have their operator.
@@ -183,7 +194,13 @@ impl Participant {
         let plan = &self.stage.plan;
         if let (Pace::Every(period), Some(start)) = (plan.pace, *go.borrow()) {
             let index = self.voice.chat.index;
-            self.schedule = Some(Schedule::new(start, period, plan.messages, index, plan.participants));
+            self.schedule = Some(Schedule::new(
+                start,
+                period,
+                plan.messages,
+                index,
+                plan.participants,
+            ));
         }
     }
 
@@ -199,19 +216,31 @@ impl Participant {
             Event::Disconnected(_) => stats.reconnects.add(),
             Event::Subscribed(_) => self.ask()?,
             Event::Message(publish) => self.on_message(&publish)?,
-            Event::Acked { token: LOCATION, reason, .. } => {
+            Event::Acked {
+                token: LOCATION,
+                reason,
+                ..
+            } => {
                 if reason.is_error() {
                     bail!("the broker refused the location: {reason}");
                 }
                 stats.locations_acked.add();
             }
-            Event::Acked { token: HELP, reason, waited } => {
+            Event::Acked {
+                token: HELP,
+                reason,
+                waited,
+            } => {
                 if reason.is_error() {
                     bail!("the broker refused the call for help: {reason}");
                 }
                 stats.puback.note(waited);
             }
-            Event::Acked { token, reason, waited } => {
+            Event::Acked {
+                token,
+                reason,
+                waited,
+            } => {
                 self.voice.acked(&self.stage, token as u32, waited, reason)?;
             }
             Event::Resent(token) if token < HELP => self.voice.resent(token as u32),
@@ -239,26 +268,35 @@ impl Participant {
             id: MessageId::new(),
             kind,
             text: "I cannot find my way out of the crowd".into(),
-            seat: Some(format!("Block {}", char::from(b'A' + (self.voice.chat.index % 26) as u8))),
+            seat: Some(format!(
+                "Block {}",
+                char::from(b'A' + (self.voice.chat.index % 26) as u8)
+            )),
             location: Some(self.location()),
         };
-        let topic = self.stage.topic(Topic::Help { client: self.me.clone() });
+        let topic = self.stage.topic(Topic::Help {
+            client: self.me.clone(),
+        });
         self.asked_at = Instant::now();
         self.phase = Phase::Asked;
         self.stage.stats.asked.add();
-        self.client.publish(topic, serde_json::to_vec(&help)?, HELP).context("asking for help")
+        self.client
+            .publish(topic, serde_json::to_vec(&help)?, HELP)
+            .context("asking for help")
     }
 
     /// Somewhere within some 200 m of the venue, the same for the same chat but for a few steps.
     fn location(&self) -> Location {
         let event = &self.stage.event;
         let angle = f64::from(self.voice.chat.index) * 2.399_963;
-        let metres = 20.0 + 180.0 * (f64::from(self.voice.chat.index % 97) / 97.0) + 5.0 * rand::random::<f64>();
+        let metres =
+            20.0 + 180.0 * (f64::from(self.voice.chat.index % 97) / 97.0) + 5.0 * rand::random::<f64>();
         let (lat, lon) = (event.lat.unwrap_or(VENUE.0), event.lon.unwrap_or(VENUE.1));
         Location {
             kind: LocationKind::Location,
             lat: (lat + metres * angle.sin() / 111_320.0).clamp(-90.0, 90.0),
-            lon: (lon + metres * angle.cos() / (111_320.0 * lat.to_radians().cos().max(0.01))).clamp(-180.0, 180.0),
+            lon: (lon + metres * angle.cos() / (111_320.0 * lat.to_radians().cos().max(0.01)))
+                .clamp(-180.0, 180.0),
             tst: OffsetDateTime::now_utc().unix_timestamp(),
             acc: Some(8.0),
             alt: None,
@@ -271,7 +309,11 @@ impl Participant {
     fn tell_location(&mut self, now: Instant) {
         let payload = serde_json::to_vec(&self.location()).expect("a location has a form in JSON");
         let topic = self.location_topic.clone();
-        if self.client.publish_with(topic, payload, LOCATION, true, Some(LOCATION_EXPIRY_S)).is_ok() {
+        if self
+            .client
+            .publish_with(topic, payload, LOCATION, true, Some(LOCATION_EXPIRY_S))
+            .is_ok()
+        {
             self.stage.stats.locations_sent.add();
         }
         self.next_location = self.stage.plan.location_every.map(|every| now + every);
@@ -287,7 +329,8 @@ impl Participant {
                 if publish.payload.is_empty() {
                     return Ok(());
                 }
-                let case: Case = serde_json::from_slice(&publish.payload).context("the case is not as it should be")?;
+                let case: Case =
+                    serde_json::from_slice(&publish.payload).context("the case is not as it should be")?;
                 self.on_case(&case)
             }
             (Some("chat"), Some(client), Some(sender), None) if sender != self.me.as_str() => {
@@ -328,7 +371,10 @@ impl Participant {
                 self.next_location = None;
                 let said = self.voice.chat.ledger.lock().next_seq(Side::Participant);
                 if said < self.stage.plan.messages {
-                    bail!("the case was closed after {said} of {} messages", self.stage.plan.messages);
+                    bail!(
+                        "the case was closed after {said} of {} messages",
+                        self.stage.plan.messages
+                    );
                 }
             }
         }
@@ -339,7 +385,10 @@ impl Participant {
         let Some(heard) = self.voice.hear(&self.stage, publish) else {
             return;
         };
-        let asked = heard.tag.answers.and_then(|seq| self.voice.chat.ledger.lock().due(Side::Participant, seq));
+        let asked = heard
+            .tag
+            .answers
+            .and_then(|seq| self.voice.chat.ledger.lock().due(Side::Participant, seq));
         if let Some(asked) = asked {
             self.stage.stats.round_trip.note(asked.elapsed());
         }

@@ -17,7 +17,11 @@ pub struct Progress {
 impl Progress {
     /// Begins now.
     pub fn new() -> Self {
-        Self { started: Instant::now(), terminal: std::io::stderr().is_terminal(), shown: None }
+        Self {
+            started: Instant::now(),
+            terminal: std::io::stderr().is_terminal(),
+            shown: None,
+        }
     }
 
     /// Says something once.
@@ -28,13 +32,21 @@ impl Progress {
 
     /// Shows the counts when it is time.
     pub fn show(&mut self, stage: &Stage) {
-        let every = if self.terminal { Duration::from_millis(250) } else { Duration::from_secs(5) };
+        let every = if self.terminal {
+            Duration::from_millis(250)
+        } else {
+            Duration::from_secs(5)
+        };
         if self.shown.is_some_and(|shown| shown.elapsed() < every) {
             return;
         }
         self.shown = Some(Instant::now());
         let line = line(&stage.stats, stage.plan.participants, self.started.elapsed());
-        self.write(&if self.terminal { format!("\r\x1b[2K{line}") } else { format!("{line}\n") });
+        self.write(&if self.terminal {
+            format!("\r\x1b[2K{line}")
+        } else {
+            format!("{line}\n")
+        });
     }
 
     /// Leaves the line.
@@ -87,7 +99,10 @@ mod tests {
         let stats = Stats::default();
         stats.joined.add_many(3);
         let quiet = line(&stats, 9, Duration::from_secs(2));
-        assert!(quiet.contains("joined 3") && quiet.contains("done 0/9") && !quiet.contains("FAILED"), "{quiet}");
+        assert!(
+            quiet.contains("joined 3") && quiet.contains("done 0/9") && !quiet.contains("FAILED"),
+            "{quiet}"
+        );
         stats.chats_failed.add();
         assert!(line(&stats, 9, Duration::from_secs(2)).contains("1 FAILED"));
     }

@@ -19,7 +19,12 @@ impl Schedule {
     /// is even and not a volley per period.
     pub fn new(start: Instant, period: Duration, count: u32, index: u32, of: u32) -> Self {
         let share = f64::from(index) / f64::from(of.max(1));
-        Self { start: start + period.mul_f64(share), period, count, next: 0 }
+        Self {
+            start: start + period.mul_f64(share),
+            period,
+            count,
+            next: 0,
+        }
     }
 
     /// When the next message is to be sent, or `None` after the last one.
@@ -63,7 +68,10 @@ mod tests {
         let start = Instant::now();
         let second = Duration::from_secs(1);
         let begins = |index| Schedule::new(start, second, 1, index, 4).next_due().unwrap() - start;
-        assert_eq!([begins(0), begins(1), begins(3)], [second * 0, second / 4, second * 3 / 4]);
+        assert_eq!(
+            [begins(0), begins(1), begins(3)],
+            [Duration::ZERO, second / 4, second * 3 / 4]
+        );
     }
 
     #[test]

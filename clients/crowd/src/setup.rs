@@ -39,38 +39,60 @@ pub async fn host(api: &Api, args: &CrowdArgs) -> anyhow::Result<Host> {
             let (email, password) = (address("organizer"), password());
             let account = api.register(&email, "Crowd organizer", &password).await;
             let token = account.context("registering an organizer")?.token;
-            let agency = api.found_agency(&token, "Crowd agency").await.context("founding an agency")?;
+            let agency = api
+                .found_agency(&token, "Crowd agency")
+                .await
+                .context("founding an agency")?;
             (token, agency)
         }
     };
     let event = match (&args.event, &args.code) {
         (None, None) => {
             let event = new_event();
-            api.create_event(&token, &agency.id, event).await.context("creating an event")?
+            api.create_event(&token, &agency.id, event)
+                .await
+                .context("creating an event")?
         }
         (id, code) => {
-            let events = api.events(&token, &agency.id).await.context("listing the agency's events")?;
+            let events = api
+                .events(&token, &agency.id)
+                .await
+                .context("listing the agency's events")?;
             let wanted = |event: &EventCard| match (id, code) {
                 (Some(id), _) => event.id.to_string() == *id,
-                (None, code) => code.as_deref().is_some_and(|code| event.join_code.eq_ignore_ascii_case(code)),
+                (None, code) => code
+                    .as_deref()
+                    .is_some_and(|code| event.join_code.eq_ignore_ascii_case(code)),
             };
             let name = id.as_deref().or(code.as_deref()).unwrap_or_default();
-            events.into_iter().find(wanted).with_context(|| format!("the agency has no event {name}"))?
+            events
+                .into_iter()
+                .find(wanted)
+                .with_context(|| format!("the agency has no event {name}"))?
         }
     };
     let event = match event.status {
         EventStatus::Published => event,
         EventStatus::Draft => {
             let id = event.id.to_string();
-            api.publish_event(&token, &agency.id, &id).await.context("publishing the event")?
+            api.publish_event(&token, &agency.id, &id)
+                .await
+                .context("publishing the event")?
         }
         EventStatus::Ended => bail!("the event {} has ended: nobody can join it", event.join_code),
     };
-    Ok(Host { token, agency: agency.id, event })
+    Ok(Host {
+        token,
+        agency: agency.id,
+        event,
+    })
 }
 
 async fn find_agency(api: &Api, token: &str, wanted: Option<&str>) -> anyhow::Result<Agency> {
-    let agencies = api.agencies(token).await.context("asking for the organizer's agencies")?;
+    let agencies = api
+        .agencies(token)
+        .await
+        .context("asking for the organizer's agencies")?;
     let found = agencies.into_iter().find(|agency| match wanted {
         Some(id) => agency.id == id,
         None => agency.role == "organizer",
@@ -112,8 +134,13 @@ pub async fn operators(api: &Arc<Api>, host: &Host, count: u32) -> anyhow::Resul
             api.add_operator(&token, &agency, &email, &format!("Operator {number}"), &password)
                 .await
                 .context("adding an operator")?;
-            let account = api.login(&email, &password).await.context("logging an operator in")?;
-            api.staff_token(&account.token, &agency, &event).await.context("getting an operator's token")
+            let account = api
+                .login(&email, &password)
+                .await
+                .context("logging an operator in")?;
+            api.staff_token(&account.token, &agency, &event)
+                .await
+                .context("getting an operator's token")
         });
     }
     let mut tokens = Vec::with_capacity(count as usize);

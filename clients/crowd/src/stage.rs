@@ -4,16 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use muster_broker::topic::{TopicFilter, TopicName};
 use muster_domain::payload::EventCard;
 use muster_domain::{ClientId, EventTopic, Topic};
-use muster_broker::topic::{TopicFilter, TopicName};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Api;
 use crate::args::Plan;
-use crate::client::{ClientConfig, Endpoint};
+use crate::client::ClientConfig;
 use crate::ledger::{Ledger, Tally};
 use crate::stats::Stats;
 
@@ -34,8 +34,6 @@ pub struct Stage {
     pub plan: Plan,
     /// The API.
     pub api: Arc<Api>,
-    /// The broker.
-    pub endpoint: Arc<Endpoint>,
     /// Settings that every client begins with.
     pub client: ClientConfig,
     /// The event.
@@ -73,12 +71,16 @@ impl Stage {
 
     /// A filter of the event, from the levels behind `ev/{event}/`.
     pub fn filter(&self, rest: &str) -> TopicFilter {
-        TopicFilter::parse(&format!("ev/{}/{rest}", self.event.id)).expect("the crowd's filters are topic filters")
+        TopicFilter::parse(&format!("ev/{}/{rest}", self.event.id))
+            .expect("the crowd's filters are topic filters")
     }
 
     /// The levels of a topic behind `ev/{event}/`, or nothing for a topic of elsewhere.
     pub fn rest<'a>(&self, topic: &'a TopicName) -> &'a str {
-        let levels = topic.as_str().strip_prefix("ev/").and_then(|rest| rest.split_once('/'));
+        let levels = topic
+            .as_str()
+            .strip_prefix("ev/")
+            .and_then(|rest| rest.split_once('/'));
         levels.map_or("", |(_, rest)| rest)
     }
 
@@ -93,6 +95,8 @@ impl Stage {
 
     /// True when every acknowledged message of every chat has reached the other side.
     pub fn delivery_complete(&self) -> bool {
-        self.chats.iter().all(|chat| chat.ledger.lock().delivery_complete())
+        self.chats
+            .iter()
+            .all(|chat| chat.ledger.lock().delivery_complete())
     }
 }

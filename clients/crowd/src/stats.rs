@@ -112,7 +112,15 @@ mod tests {
     #[test]
     fn times_are_summed_up_in_milliseconds() {
         let times = Times::default();
-        assert_eq!(times.summary(), Summary { count: 0, p50_ms: 0.0, p99_ms: 0.0, max_ms: 0.0 });
+        assert_eq!(
+            times.summary(),
+            Summary {
+                count: 0,
+                p50_ms: 0.0,
+                p99_ms: 0.0,
+                max_ms: 0.0
+            }
+        );
         for ms in 1..=100 {
             times.note(Duration::from_millis(ms));
         }

@@ -78,7 +78,12 @@ impl FromStr for Tag {
             (Some("re"), Some(answers), None) => Some(answers.parse().map_err(|_| NoTag)?),
             _ => return Err(NoTag),
         };
-        Ok(Self { chat, side, seq, answers })
+        Ok(Self {
+            chat,
+            side,
+            seq,
+            answers,
+        })
     }
 }
 
@@ -89,14 +94,27 @@ mod tests {
     #[test]
     fn tags_are_read_as_they_are_written() {
         for (side, answers) in [(Side::Participant, None), (Side::Operator, Some(41))] {
-            let tag = Tag { chat: 7, side, seq: 42, answers };
+            let tag = Tag {
+                chat: 7,
+                side,
+                seq: 42,
+                answers,
+            };
             assert_eq!(tag.to_string().parse(), Ok(tag));
         }
     }
 
     #[test]
     fn what_people_write_is_no_tag() {
-        for text in ["", "hello", "crowd", "crowd 1 x 2: a", "crowd 1 p: a", "crowd 1 o 2 re: a", "crowd 1 p -1: a"] {
+        for text in [
+            "",
+            "hello",
+            "crowd",
+            "crowd 1 x 2: a",
+            "crowd 1 p: a",
+            "crowd 1 o 2 re: a",
+            "crowd 1 p -1: a",
+        ] {
             assert_eq!(text.parse::<Tag>(), Err(NoTag), "{text}");
         }
     }

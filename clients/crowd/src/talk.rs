@@ -52,7 +52,12 @@ impl Voice {
             ledger.sent(self.side, id, due);
             seq
         };
-        let tag = Tag { chat: self.chat.index, side: self.side, seq, answers: answers.map(|heard| heard.tag.seq) };
+        let tag = Tag {
+            chat: self.chat.index,
+            side: self.side,
+            seq,
+            answers: answers.map(|heard| heard.tag.seq),
+        };
         let message = ChatMessage {
             id,
             at: OffsetDateTime::now_utc(),

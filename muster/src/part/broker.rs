@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use muster_broker::websocket::upgrade::OriginPolicy;
 use muster_broker::{Broker, BrokerHandle, Limits};
 
 use crate::config::{Config, Durability};
@@ -29,7 +30,10 @@ pub fn limits(config: &Config) -> Limits {
         keep_alive_max: (broker.keep_alive_s_max > 0).then(|| Duration::from_secs(broker.keep_alive_s_max.into())),
         write_buffer_max: broker.socket_bytes_max,
         write_deadline: Duration::from_secs(broker.write_timeout_s),
-        websocket_origins: (!broker.ws_origins.is_empty()).then(|| broker.ws_origins.clone()),
+        websocket_origins: match broker.ws_origins.as_slice() {
+            [] => OriginPolicy::Any,
+            listed => OriginPolicy::Listed(listed.to_vec()),
+        },
         ..Limits::default()
     }
 }
@@ -40,8 +44,10 @@ pub fn limits(config: &Config) -> Limits {
 /// An address is taken; the keys are missing or damaged.
 pub async fn start(config: &Config) -> anyhow::Result<BrokerHandle> {
     let plugins = super::keys::plugins(config).await?;
+    let archive = super::keys::archive_session(config, &plugins.authenticator);
     let builder = Broker::builder()
         .limits(limits(config))
+        .keep_session(archive)
         .authenticator(plugins.authenticator)
         .filter(plugins.shape)
         .filter(plugins.stamp)

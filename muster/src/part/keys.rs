@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use muster_auth::{KeyDir, KeySource, Verifier, VerifierConfig, service_claims};
+use muster_broker::KeptSession;
+use muster_broker::topic::TopicFilter;
 use muster_domain::ClientId;
 use muster_plugins::{Archive, AuditLog, ClaimsAuthorizer, JwtAuthenticator, PayloadShape, ReceiveStamp};
 use time::OffsetDateTime;
@@ -86,4 +88,20 @@ pub fn bridge_token(config: &Config) -> anyhow::Result<String> {
     let claims =
         service_claims(&config.auth.issuer, bridge_client(), OffsetDateTime::now_utc(), BRIDGE_TOKEN_TTL);
     Ok(keys.signer().mint(&claims))
+}
+
+/// The archive's session, made before the broker listens: nothing that must be stored is acknowledged while nobody
+/// would keep it.
+pub fn archive_session(config: &Config, authenticator: &JwtAuthenticator) -> KeptSession {
+    let now = OffsetDateTime::now_utc();
+    let mut principal =
+        authenticator.principal_of(service_claims(&config.auth.issuer, bridge_client(), now, BRIDGE_TOKEN_TTL));
+    // It is no connection that could be cut; whoever takes the session over brings a token of its own.
+    principal.expires_at = None;
+    KeptSession {
+        client_id: BRIDGE_CLIENT.into(),
+        principal,
+        filters: muster_bridge::FILTERS.map(|filter| TopicFilter::parse(filter).expect("a topic filter")).into(),
+        expiry: Duration::MAX,
+    }
 }

@@ -141,9 +141,4 @@ async fn past_the_archives_backlog_publishers_are_pushed_back_and_nothing_acknow
             "every acknowledged message reaches the archive, in order"
         );
     }
-    println!(
-        "{} acknowledged, {} delivered, then {refused:?}",
-        acknowledged.len(),
-        acknowledged.len()
-    );
 }

@@ -34,6 +34,8 @@ impl Cluster {
         let data = home.join("cluster");
         let binaries = Binaries::find(bin, &data)?;
         let run_as = RunAs::decide(&data);
+        // Again: an earlier supervisor may have removed it at its end.
+        super::socket_directory(home)?;
         let cluster = Self {
             data,
             log: home.join("server.log"),

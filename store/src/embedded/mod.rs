@@ -215,3 +215,11 @@ pub(crate) fn connect_options(sockets: &Path, database: &str) -> PgConnectOption
         .database(database)
         .ssl_mode(PgSslMode::Disable)
 }
+
+/// Finds the server's programs as [`EmbeddedPostgres::open`] would, and starts nothing.
+///
+/// # Errors
+/// [`StoreError`] says where it was looked, or that no programs fit the cluster that is there.
+pub fn find_binaries(data_dir: &Path) -> Result<PathBuf, StoreError> {
+    Binaries::find(None, &data_dir.join("postgres").join("cluster")).map(|found| found.dir)
+}

@@ -101,6 +101,8 @@ impl Supervisor {
                 if let Err(error) = in_thread.run(&plan, lock) {
                     in_thread.lock().failure = Some(error);
                 }
+                // One in /tmp would stay for good. It is made again by whoever starts the server next.
+                std::fs::remove_dir(&plan.sockets).ok();
                 in_thread.lock().thread_ended = true;
                 in_thread.changed.notify_all();
             })

@@ -21,9 +21,9 @@ use crate::error::StoreError;
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Starts the server, and ends it when the lock file has had no user for a while. Arguments: the seconds, the
-/// directory, the server's program and what it takes.
+/// directory, the socket's, the server's program and what it takes.
 const KEEPER: &str = r#"
-linger=$1 home=$2; shift 2
+linger=$1 home=$2 sockets=$3; shift 3
 "$@" >>"$home/server.log" 2>&1 &
 server=$!
 trap 'kill -INT $server' INT TERM HUP
@@ -37,7 +37,7 @@ while kill -0 $server 2>/dev/null; do
 done
 kill -INT $server 2>/dev/null
 wait $server
-cd / && rm -rf "$home"
+cd / && rm -rf "$home" "$sockets"
 "#;
 
 /// A share in the running server, for as long as it lives.
@@ -125,6 +125,7 @@ impl TestServer {
         program(Path::new("/bin/sh"), run_as, false)
             .args(["-c", KEEPER, "keeper", &LINGER_S.to_string()])
             .arg(home)
+            .arg(&sockets)
             .arg(binaries.dir.join("postgres"))
             .arg("-D")
             .arg(&cluster)

@@ -10,7 +10,6 @@ use serde::{Deserialize, Deserializer};
 use serde_json::json;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::extract::{Body, EventPath, Member, Organizer};
 use crate::http::problem::ProblemBody;
@@ -123,7 +122,15 @@ pub(crate) async fn change(
         // Read back: the database keeps microseconds.
         let card = events::card(&row)?;
         let detail = json!({ "fields": differing(&old, &card) });
-        announce(&mut tx, member.agency, member.person, "event.changed", &card, detail).await?;
+        announce(
+            &mut tx,
+            member.agency,
+            member.person,
+            "event.changed",
+            &card,
+            detail,
+        )
+        .await?;
         tx.commit().await?;
         return Ok(Json(EventView(card)));
     }
@@ -134,8 +141,14 @@ pub(crate) async fn change(
 fn differing(old: &EventCard, new: &EventCard) -> Vec<String> {
     let json = |card: &EventCard| serde_json::to_value(card).unwrap_or_default();
     let (old, new) = (json(old), json(new));
-    let keys = [&old, &new].into_iter().filter_map(|card| card.as_object()).flat_map(|card| card.keys());
-    let mut fields: Vec<String> = keys.filter(|key| old.get(*key) != new.get(*key)).cloned().collect();
+    let keys = [&old, &new]
+        .into_iter()
+        .filter_map(|card| card.as_object())
+        .flat_map(|card| card.keys());
+    let mut fields: Vec<String> = keys
+        .filter(|key| old.get(*key) != new.get(*key))
+        .cloned()
+        .collect();
     fields.sort();
     fields.dedup();
     fields
@@ -166,7 +179,17 @@ pub(crate) async fn publish_event(
 ) -> Result<EventCard, ApiError> {
     let card = lock(conn, agency, event).await?;
     match card.status {
-        EventStatus::Draft => set_status(conn, agency, actor, card, EventStatus::Published, "event.published").await,
+        EventStatus::Draft => {
+            set_status(
+                conn,
+                agency,
+                actor,
+                card,
+                EventStatus::Published,
+                "event.published",
+            )
+            .await
+        }
         EventStatus::Published => Ok(card),
         EventStatus::Ended => Err(ended()),
     }
@@ -186,7 +209,15 @@ pub(crate) async fn end(
     let card = lock(&mut tx, member.agency, event).await?;
     let card = match card.status {
         EventStatus::Published => {
-            set_status(&mut tx, member.agency, member.person, card, EventStatus::Ended, "event.ended").await?
+            set_status(
+                &mut tx,
+                member.agency,
+                member.person,
+                card,
+                EventStatus::Ended,
+                "event.ended",
+            )
+            .await?
         }
         EventStatus::Ended => card,
         EventStatus::Draft => {
@@ -229,10 +260,22 @@ async fn announce(
     detail: serde_json::Value,
 ) -> Result<(), ApiError> {
     events::announce(conn, card).await?;
-    audit::record(conn, Some(agency), &actor.to_string(), action, &card.id.to_string(), detail).await?;
+    audit::record(
+        conn,
+        Some(agency),
+        &actor.to_string(),
+        action,
+        &card.id.to_string(),
+        detail,
+    )
+    .await?;
     Ok(())
 }
 
 fn ended() -> ApiError {
-    ApiError::Conflict { code: "event_ended", detail: "the event has ended", field: None }
+    ApiError::Conflict {
+        code: "event_ended",
+        detail: "the event has ended",
+        field: None,
+    }
 }

@@ -12,7 +12,6 @@ use serde::Deserialize;
 use serde_json::json;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::extract::{Body, Member, Organizer};
 use crate::http::problem::ProblemBody;
@@ -96,11 +95,13 @@ pub(crate) async fn create_event(
 ) -> Result<EventCard, ApiError> {
     let id = EventId::new();
     let card = match &draft.join_code {
-        Some(code) => insert(conn, id, agency, draft, code).await?.ok_or(ApiError::Conflict {
-            code: "join_code_taken",
-            detail: "another event has this join code",
-            field: Some("join_code"),
-        })?,
+        Some(code) => insert(conn, id, agency, draft, code)
+            .await?
+            .ok_or(ApiError::Conflict {
+                code: "join_code_taken",
+                detail: "another event has this join code",
+                field: Some("join_code"),
+            })?,
         None => {
             let mut card = None;
             for _ in 0..CODE_TRIES {
@@ -113,7 +114,15 @@ pub(crate) async fn create_event(
         }
     };
     let detail = json!({ "name": card.name, "join_code": card.join_code });
-    audit::record(conn, Some(agency), &actor.to_string(), "event.created", &id.to_string(), detail).await?;
+    audit::record(
+        conn,
+        Some(agency),
+        &actor.to_string(),
+        "event.created",
+        &id.to_string(),
+        detail,
+    )
+    .await?;
     Ok(card)
 }
 
@@ -148,7 +157,11 @@ async fn insert(
 fn random_code() -> String {
     let mut rng = rand::rng();
     let mut code = CODE_PREFIX.to_owned();
-    code.extend((0..CODE_LENGTH).filter_map(|_| CODE_ALPHABET.choose(&mut rng)).map(|&b| char::from(b)));
+    code.extend(
+        (0..CODE_LENGTH)
+            .filter_map(|_| CODE_ALPHABET.choose(&mut rng))
+            .map(|&b| char::from(b)),
+    );
     code
 }
 

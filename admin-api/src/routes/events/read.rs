@@ -6,7 +6,6 @@ use muster_domain::payload::EventCard;
 use muster_domain::{AgencyId, EventId};
 use muster_store::{events, sqlx};
 use serde::Deserialize;
-use utoipa::IntoParams;
 use uuid::Uuid;
 
 use crate::extract::{EventPath, Member, Params};
@@ -15,7 +14,7 @@ use crate::page::{self, Page};
 use crate::schema::EventView;
 use crate::{ApiError, ApiState};
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
@@ -60,7 +59,9 @@ pub(crate) async fn read(
     member: Member,
     EventPath(event): EventPath,
 ) -> Result<Json<EventView>, ApiError> {
-    find_event(&state, member.agency, event).await.map(|card| Json(EventView(card)))
+    find_event(&state, member.agency, event)
+        .await
+        .map(|card| Json(EventView(card)))
 }
 
 /// The event, if it is the agency's.

@@ -58,7 +58,9 @@ pub(super) async fn open(config: ClientConfig) -> Result<Opened, Lost> {
             }
         }
     };
-    tokio::time::timeout(deadline, opening).await.unwrap_or(Err(Lost::Silent))
+    tokio::time::timeout(deadline, opening)
+        .await
+        .unwrap_or(Err(Lost::Silent))
 }
 
 fn packet(config: &ClientConfig) -> Connect {
@@ -70,7 +72,10 @@ fn packet(config: &ClientConfig) -> Connect {
         username: Some(client_id.clone()),
         client_id,
         will: None,
-        password: config.password.as_ref().map(|password| Password(Bytes::copy_from_slice(password.as_bytes()))),
+        password: config
+            .password
+            .as_ref()
+            .map(|password| Password(Bytes::copy_from_slice(password.as_bytes()))),
         properties: ConnectProperties {
             session_expiry: Some(config.session_expiry_s),
             ..ConnectProperties::default()

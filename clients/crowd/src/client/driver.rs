@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use muster_broker::ReasonCode;
 use muster_broker::codec::{
-    self, Ack, Connack, Disconnect, DisconnectProperties, Packet, PacketId, Publish, PublishProperties, QoS, Suback,
-    Subscribe, SubscribeOptions, Subscription, Unsubscribe, UserProperties, Version,
+    self, Ack, Connack, Disconnect, DisconnectProperties, Packet, PacketId, Publish, PublishProperties, QoS,
+    Suback, Subscribe, SubscribeOptions, Subscription, Unsubscribe, UserProperties, Version,
 };
 use muster_broker::topic::{TopicFilter, TopicName};
 use tokio::time::Sleep;
@@ -29,6 +29,8 @@ const WRITE_BYTES: usize = 64 * 1024;
 const CLOSE_TIME: Duration = Duration::from_secs(2);
 
 /// What [`Client::next`] reports.
+// Most events are messages: a box would cost an allocation for each of them and save nothing that is kept.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 pub enum Event {
     /// A connection stands. Subscriptions of earlier are in place or asked for again.
@@ -126,7 +128,12 @@ impl Client {
     ///
     /// # Errors
     /// When [`ClientConfig::queue_max`] wait already; nothing was taken then.
-    pub fn publish(&mut self, topic: TopicName, payload: impl Into<Bytes>, token: Token) -> Result<(), QueueFull> {
+    pub fn publish(
+        &mut self,
+        topic: TopicName,
+        payload: impl Into<Bytes>,
+        token: Token,
+    ) -> Result<(), QueueFull> {
         self.publish_with(topic, payload, token, false, None)
     }
 
@@ -181,14 +188,25 @@ impl Client {
 
     /// Subscribes with one SUBSCRIBE, now and again whenever a session was lost. [`Event::Subscribed`] brings the token
     /// once the first SUBACK grants all filters; a refusal ends the client.
-    pub fn subscribe(&mut self, filters: impl IntoIterator<Item = (TopicFilter, SubscribeOptions)>, token: Token) {
-        let new: Vec<_> =
-            filters.into_iter().map(|(filter, options)| Subscription { filter, options }).collect();
+    pub fn subscribe(
+        &mut self,
+        filters: impl IntoIterator<Item = (TopicFilter, SubscribeOptions)>,
+        token: Token,
+    ) {
+        let new: Vec<_> = filters
+            .into_iter()
+            .map(|(filter, options)| Subscription { filter, options })
+            .collect();
         let filters = new.iter().map(|one| one.filter.clone()).collect();
-        self.subscriptions.retain(|old| new.iter().all(|one| one.filter != old.filter));
+        self.subscriptions
+            .retain(|old| new.iter().all(|one| one.filter != old.filter));
         self.subscriptions.extend(new.iter().cloned());
         let packet_id = self.ask_id();
-        self.asked.push(Asked { packet_id, token: Some(token), filters });
+        self.asked.push(Asked {
+            packet_id,
+            token: Some(token),
+            filters,
+        });
         if matches!(self.state, State::Up(_)) {
             self.write_subscribe(packet_id, new);
         }
@@ -199,7 +217,11 @@ impl Client {
         let filters: Vec<_> = filters.into_iter().collect();
         self.subscriptions.retain(|old| !filters.contains(&old.filter));
         let packet_id = self.ask_id();
-        self.asked.push(Asked { packet_id, token: None, filters: filters.clone() });
+        self.asked.push(Asked {
+            packet_id,
+            token: None,
+            filters: filters.clone(),
+        });
         if matches!(self.state, State::Up(_)) {
             self.write(&Packet::Unsubscribe(Unsubscribe {
                 packet_id,
@@ -246,7 +268,10 @@ impl Client {
         };
         self.write(&Packet::Disconnect(disconnect));
         let goodbye = async {
-            if poll_fn(|cx| transport.poll_write(cx, &mut self.out)).await.is_ok() {
+            if poll_fn(|cx| transport.poll_write(cx, &mut self.out))
+                .await
+                .is_ok()
+            {
                 transport.close().await;
             }
         };
@@ -266,7 +291,10 @@ impl Client {
                         return Poll::Pending;
                     }
                     let opening = Box::pin(connect::open(self.config.clone()));
-                    self.state = State::Connecting { since: Instant::now(), opening };
+                    self.state = State::Connecting {
+                        since: Instant::now(),
+                        opening,
+                    };
                 }
                 State::Connecting { since, opening } => {
                     let since = *since;
@@ -367,7 +395,11 @@ impl Client {
             let keep_alive = self.keep_alive.map(|keep_alive| {
                 (self.written_at + keep_alive * 3 / 4).min(self.read_at + keep_alive * 3 / 2)
             });
-            let Some(deadline) = [keep_alive, self.outgoing.paused_until()].into_iter().flatten().min() else {
+            let Some(deadline) = [keep_alive, self.outgoing.paused_until()]
+                .into_iter()
+                .flatten()
+                .min()
+            else {
                 return Poll::Pending;
             };
             // Left alone where it fires too early, so that it is not moved with every packet.
@@ -406,7 +438,10 @@ impl Client {
     }
 
     fn accept(&mut self, connack: &Connack) {
-        let keep_alive = connack.properties.server_keep_alive.unwrap_or(self.config.keep_alive_s);
+        let keep_alive = connack
+            .properties
+            .server_keep_alive
+            .unwrap_or(self.config.keep_alive_s);
         self.keep_alive = (keep_alive > 0).then(|| Duration::from_secs(keep_alive.into()));
         let receive_maximum = connack.properties.receive_maximum.unwrap_or(NonZeroU16::MAX);
         self.outgoing.connected(
@@ -415,18 +450,31 @@ impl Client {
         );
         // What was asked and not answered is asked again in its first words, and all that stood when it was forgotten.
         let waiting: Vec<_> = self.asked.drain(..).collect();
-        let again: Vec<Subscription> = self.subscriptions.iter().filter(|one| {
-            !connack.session_present && !waiting.iter().any(|asked| asked.filters.contains(&one.filter))
-        }).cloned().collect();
+        let again: Vec<Subscription> = self
+            .subscriptions
+            .iter()
+            .filter(|one| {
+                !connack.session_present && !waiting.iter().any(|asked| asked.filters.contains(&one.filter))
+            })
+            .cloned()
+            .collect();
         if !again.is_empty() {
             let packet_id = self.ask_id();
             let filters = again.iter().map(|one| one.filter.clone()).collect();
-            self.asked.push(Asked { packet_id, token: None, filters });
+            self.asked.push(Asked {
+                packet_id,
+                token: None,
+                filters,
+            });
             self.write_subscribe(packet_id, again);
         }
         for asked in waiting {
-            let wanted: Vec<_> =
-                self.subscriptions.iter().filter(|one| asked.filters.contains(&one.filter)).cloned().collect();
+            let wanted: Vec<_> = self
+                .subscriptions
+                .iter()
+                .filter(|one| asked.filters.contains(&one.filter))
+                .cloned()
+                .collect();
             if wanted.is_empty() {
                 self.write(&Packet::Unsubscribe(Unsubscribe {
                     packet_id: asked.packet_id,
@@ -471,8 +519,16 @@ impl Client {
                 self.events.push_back(Event::Message(publish));
             }
             Packet::Puback(ack) => match self.outgoing.acked(ack.packet_id, ack.reason, Instant::now()) {
-                Acked::Done { token, waited, reason } => {
-                    self.events.push_back(Event::Acked { token, waited, reason });
+                Acked::Done {
+                    token,
+                    waited,
+                    reason,
+                } => {
+                    self.events.push_back(Event::Acked {
+                        token,
+                        waited,
+                        reason,
+                    });
                 }
                 Acked::PushedBack { token } => self.events.push_back(Event::PushedBack(token)),
                 Acked::Unknown => return Err(Lost::Protocol("a PUBACK of nothing that waits for one").into()),
@@ -490,11 +546,20 @@ impl Client {
     }
 
     fn subscribed(&mut self, suback: &Suback) -> Result<(), Stop> {
-        let Some(index) = self.asked.iter().position(|asked| asked.packet_id == suback.packet_id) else {
+        let Some(index) = self
+            .asked
+            .iter()
+            .position(|asked| asked.packet_id == suback.packet_id)
+        else {
             return Err(Lost::Protocol("a SUBACK of nothing that waits for one").into());
         };
         let asked = self.asked.swap_remove(index);
-        if let Some((filter, reason)) = asked.filters.iter().zip(&suback.reasons).find(|(_, reason)| reason.is_error()) {
+        if let Some((filter, reason)) = asked
+            .filters
+            .iter()
+            .zip(&suback.reasons)
+            .find(|(_, reason)| reason.is_error())
+        {
             return Err(Stop::Ended(ClientError::SubscriptionRefused {
                 filter: filter.as_str().to_owned(),
                 reason: *reason,
@@ -521,7 +586,9 @@ impl Client {
     fn ask_id(&mut self) -> PacketId {
         loop {
             let id = self.next_ask_id;
-            self.next_ask_id = PacketId::new(id.get() - 1).filter(|id| *id > ID_MAX).unwrap_or(PacketId::MAX);
+            self.next_ask_id = PacketId::new(id.get() - 1)
+                .filter(|id| *id > ID_MAX)
+                .unwrap_or(PacketId::MAX);
             if self.asked.iter().all(|asked| asked.packet_id != id) {
                 return id;
             }

@@ -60,9 +60,18 @@ impl Endpoint {
             return Err(form());
         }
         // "[::1]" has colons and no port.
-        let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
-        let host = if has_port { authority.to_owned() } else { format!("{authority}:{port}") };
-        let lookup = |cause| EndpointError::Lookup { host: host.clone(), cause };
+        let has_port = authority
+            .rsplit_once(':')
+            .is_some_and(|(_, port)| !port.contains(']'));
+        let host = if has_port {
+            authority.to_owned()
+        } else {
+            format!("{authority}:{port}")
+        };
+        let lookup = |cause| EndpointError::Lookup {
+            host: host.clone(),
+            cause,
+        };
         let addresses: Vec<_> = tokio::net::lookup_host(&host).await.map_err(lookup)?.collect();
         if addresses.is_empty() {
             return Err(lookup(std::io::ErrorKind::NotFound.into()));
@@ -94,16 +103,27 @@ mod tests {
         ] {
             let endpoint = Endpoint::resolve(url).await.expect(url);
             assert_eq!(endpoint.addresses[0].port(), port, "{url}");
-            assert_eq!(matches!(endpoint.protocol, Protocol::WebSocket(_)), url.starts_with("ws"));
+            assert_eq!(
+                matches!(endpoint.protocol, Protocol::WebSocket(_)),
+                url.starts_with("ws")
+            );
         }
     }
 
     #[tokio::test]
     async fn what_cannot_be_used_is_refused_with_what_can() {
-        for url in ["127.0.0.1:1883", "http://127.0.0.1", "ws://", "mqtt://user:secret@host"] {
+        for url in [
+            "127.0.0.1:1883",
+            "http://127.0.0.1",
+            "ws://",
+            "mqtt://user:secret@host",
+        ] {
             let error = Endpoint::resolve(url).await.expect_err(url).to_string();
             assert!(error.contains("ws://HOST:PORT/mqtt"), "{error}");
         }
-        assert!(matches!(Endpoint::resolve("wss://127.0.0.1/mqtt").await, Err(EndpointError::Tls(_))));
+        assert!(matches!(
+            Endpoint::resolve("wss://127.0.0.1/mqtt").await,
+            Err(EndpointError::Tls(_))
+        ));
     }
 }

@@ -136,7 +136,10 @@ impl Outgoing {
     /// A PUBACK arrived.
     pub(super) fn acked(&mut self, id: PacketId, reason: ReasonCode, now: Instant) -> Acked {
         let sent = self.entries.iter().take(self.sent);
-        let Some(index) = sent.into_iter().position(|entry| entry.publish.packet_id == Some(id)) else {
+        let Some(index) = sent
+            .into_iter()
+            .position(|entry| entry.publish.packet_id == Some(id))
+        else {
             return Acked::Unknown;
         };
         let mut entry = self.entries.remove(index).expect("the index was just found");
@@ -152,7 +155,12 @@ impl Outgoing {
         entry.publish.packet_id = None;
         entry.publish.dup = false;
         let before = |other: &Entry| other.serial < entry.serial;
-        let waiting = self.entries.iter().skip(self.sent).take_while(|other| before(other)).count();
+        let waiting = self
+            .entries
+            .iter()
+            .skip(self.sent)
+            .take_while(|other| before(other))
+            .count();
         self.entries.insert(self.sent + waiting, entry);
         self.paused_until = Some(now + PUSHED_BACK);
         Acked::PushedBack { token }
@@ -177,9 +185,16 @@ impl Outgoing {
     fn free_id(&mut self) -> Option<PacketId> {
         for _ in 0..=self.entries.len().min(usize::from(u16::MAX)) {
             let id = self.next_id;
-            self.next_id = id.checked_add(1).filter(|id| *id <= ID_MAX).unwrap_or(NonZeroU16::MIN);
+            self.next_id = id
+                .checked_add(1)
+                .filter(|id| *id <= ID_MAX)
+                .unwrap_or(NonZeroU16::MIN);
             // Beyond those sent now, entries of the last connection may hold identifiers of the session too.
-            if !self.entries.iter().any(|entry| entry.publish.packet_id == Some(id)) {
+            if !self
+                .entries
+                .iter()
+                .any(|entry| entry.publish.packet_id == Some(id))
+            {
                 return Some(id);
             }
         }
@@ -255,7 +270,10 @@ mod tests {
         outgoing.disconnected();
         assert_eq!(drain(&mut outgoing, now), []);
         outgoing.connected(true, 10);
-        assert_eq!(drain(&mut outgoing, now), [(0, 1, true), (1, 2, true), (2, 3, false)]);
+        assert_eq!(
+            drain(&mut outgoing, now),
+            [(0, 1, true), (1, 2, true), (2, 3, false)]
+        );
         outgoing.connected(false, 10);
         assert_eq!(
             drain(&mut outgoing, now),
@@ -276,7 +294,10 @@ mod tests {
             );
         }
         assert_eq!(drain(&mut outgoing, now), [], "the server asked for rest");
-        let tokens: Vec<_> = drain(&mut outgoing, now + PUSHED_BACK).iter().map(|one| one.0).collect();
+        let tokens: Vec<_> = drain(&mut outgoing, now + PUSHED_BACK)
+            .iter()
+            .map(|one| one.0)
+            .collect();
         assert_eq!(tokens, [0, 1, 2]);
     }
 

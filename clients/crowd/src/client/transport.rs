@@ -11,10 +11,10 @@ use futures_util::{Sink, Stream};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use super::endpoint::{Endpoint, Protocol};
 use super::error::Lost;
@@ -75,7 +75,9 @@ impl Transport {
                     Some(Ok(Message::Binary(bytes))) if bytes.is_empty() => {}
                     Some(Ok(Message::Binary(bytes))) => {
                         if input.is_empty() {
-                            *input = bytes.try_into_mut().unwrap_or_else(|bytes| BytesMut::from(&bytes[..]));
+                            *input = bytes
+                                .try_into_mut()
+                                .unwrap_or_else(|bytes| BytesMut::from(&bytes[..]));
                         } else {
                             input.extend_from_slice(&bytes);
                         }
@@ -83,7 +85,9 @@ impl Transport {
                     }
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                     Some(Ok(Message::Close(_))) | None => return Poll::Ready(Err(Lost::Closed)),
-                    Some(Ok(_)) => return Poll::Ready(Err(Lost::Protocol("a WebSocket message that is not binary"))),
+                    Some(Ok(_)) => {
+                        return Poll::Ready(Err(Lost::Protocol("a WebSocket message that is not binary")));
+                    }
                     Some(Err(error)) => return Poll::Ready(Err(Box::new(error).into())),
                 }
             },

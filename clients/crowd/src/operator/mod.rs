@@ -70,8 +70,17 @@ struct Operator {
 /// What kept this one from answering.
 pub async fn run(stage: Arc<Stage>, token: MqttToken) -> anyhow::Result<()> {
     let me = token.client_id;
-    let config = ClientConfig { client_id: me.to_string(), password: Some(token.token), ..stage.client.clone() };
-    let command = |verb: &str| stage.topic(Topic::Do { verb: verb.into(), client: me.clone() });
+    let config = ClientConfig {
+        client_id: me.to_string(),
+        password: Some(token.token),
+        ..stage.client.clone()
+    };
+    let command = |verb: &str| {
+        stage.topic(Topic::Do {
+            verb: verb.into(),
+            client: me.clone(),
+        })
+    };
     let mut operator = Operator {
         client: Client::new(config),
         claim_topic: command("claim"),
@@ -99,9 +108,13 @@ impl Operator {
             "loc/participants/+".to_owned(),
             format!("done/{}", self.me),
         ];
-        let options = SubscribeOptions { qos: QoS::AtLeastOnce, ..SubscribeOptions::default() };
+        let options = SubscribeOptions {
+            qos: QoS::AtLeastOnce,
+            ..SubscribeOptions::default()
+        };
         let stage = Arc::clone(&self.stage);
-        self.client.subscribe(filters.map(|filter| (stage.filter(&filter), options)), SUBSCRIBED);
+        self.client
+            .subscribe(filters.map(|filter| (stage.filter(&filter), options)), SUBSCRIBED);
         let mut halt = pin!(stage.halt.cancelled());
         let mut end = pin!(stage.end.cancelled());
         loop {
@@ -127,13 +140,21 @@ impl Operator {
             Event::Subscribed(OPENED) => self.claim()?,
             Event::Subscribed(_) => self.open_next(),
             Event::Message(publish) => self.on_message(publish)?,
-            Event::Acked { token, reason, waited } if token >= COMMAND => {
+            Event::Acked {
+                token,
+                reason,
+                waited,
+            } if token >= COMMAND => {
                 if reason.is_error() {
                     bail!("the broker refused a command: {reason}");
                 }
                 stats.puback.note(waited);
             }
-            Event::Acked { token, reason, waited } => self.on_acked(token, waited, reason)?,
+            Event::Acked {
+                token,
+                reason,
+                waited,
+            } => self.on_acked(token, waited, reason)?,
             Event::Resent(token) => {
                 if let Some(mine) = self.chat_of(token) {
                     mine.voice.resent(token as u32);
@@ -171,17 +192,32 @@ impl Operator {
         let Some(chat) = self.stage.joined.read().get(&client).cloned() else {
             return;
         };
-        let options = SubscribeOptions { qos: QoS::AtLeastOnce, no_local: true, ..SubscribeOptions::default() };
-        self.client.subscribe([(self.chat_filter(&client), options)], OPENED);
-        self.opened =
-            Some(Opened { case, client, chat, command: None, since: Instant::now(), early: Vec::new() });
+        let options = SubscribeOptions {
+            qos: QoS::AtLeastOnce,
+            no_local: true,
+            ..SubscribeOptions::default()
+        };
+        self.client
+            .subscribe([(self.chat_filter(&client), options)], OPENED);
+        self.opened = Some(Opened {
+            case,
+            client,
+            chat,
+            command: None,
+            since: Instant::now(),
+            early: Vec::new(),
+        });
     }
 
     fn claim(&mut self) -> anyhow::Result<()> {
         let Some(opened) = &mut self.opened else {
             return Ok(());
         };
-        let command = Command { id: MessageId::new(), case: opened.case, reason: None };
+        let command = Command {
+            id: MessageId::new(),
+            case: opened.case,
+            reason: None,
+        };
         opened.command = Some(command.id);
         opened.since = Instant::now();
         self.client
@@ -196,11 +232,13 @@ impl Operator {
         let mut levels = self.stage.rest(topic).split('/');
         match (levels.next(), levels.next(), levels.next(), levels.next()) {
             (Some("case"), Some(_), None, None) if !publish.payload.is_empty() => {
-                let case = serde_json::from_slice(&publish.payload).context("a case is not as it should be")?;
+                let case =
+                    serde_json::from_slice(&publish.payload).context("a case is not as it should be")?;
                 self.on_case(&case);
             }
             (Some("done"), Some(_), None, None) => {
-                let done = serde_json::from_slice(&publish.payload).context("an answer is not as it should be")?;
+                let done =
+                    serde_json::from_slice(&publish.payload).context("an answer is not as it should be")?;
                 self.on_done(&done)?;
             }
             (Some("chat"), Some(client), Some(sender), None) if sender != self.me.as_str() => {
@@ -218,19 +256,34 @@ impl Operator {
         if !self.stage.joined.read().contains_key(&case.client) || !self.waiting.saw(case) {
             return;
         }
-        let own = case.operator.as_ref().is_some_and(|operator| operator.client == self.me);
-        let opened = self.opened.as_ref().is_some_and(|opened| opened.case == case.id && opened.command.is_some());
+        let own = case
+            .operator
+            .as_ref()
+            .is_some_and(|operator| operator.client == self.me);
+        let opened = self
+            .opened
+            .as_ref()
+            .is_some_and(|opened| opened.case == case.id && opened.command.is_some());
         if case.state == CaseState::Claimed && own && opened {
             self.claimed();
         }
-        if case.state == CaseState::Closed && self.mine.get(&case.client).is_some_and(|mine| mine.case == case.id) {
+        if case.state == CaseState::Closed
+            && self
+                .mine
+                .get(&case.client)
+                .is_some_and(|mine| mine.case == case.id)
+        {
             self.closed(&case.client);
         }
         self.open_next();
     }
 
     fn on_done(&mut self, done: &Done) -> anyhow::Result<()> {
-        if self.opened.as_ref().is_some_and(|opened| opened.command == Some(done.id)) {
+        if self
+            .opened
+            .as_ref()
+            .is_some_and(|opened| opened.command == Some(done.id))
+        {
             if done.ok {
                 self.claimed();
             } else {
@@ -257,9 +310,18 @@ impl Operator {
         let voice = Voice {
             chat: opened.chat,
             side: Side::Operator,
-            topic: self.stage.topic(Topic::Chat { client: opened.client.clone(), sender: self.me.clone() }),
+            topic: self.stage.topic(Topic::Chat {
+                client: opened.client.clone(),
+                sender: self.me.clone(),
+            }),
         };
-        let mine = Mine { case: opened.case, voice, heard: 0, acked: 0, closing: None };
+        let mine = Mine {
+            case: opened.case,
+            voice,
+            heard: 0,
+            acked: 0,
+            closing: None,
+        };
         self.mine.insert(opened.client.clone(), mine);
         for publish in opened.early {
             self.answer(&opened.client, &publish);
@@ -308,7 +370,8 @@ impl Operator {
         mine.heard += 1;
         let chat = Token::from(mine.voice.chat.index);
         let token = |seq| chat << 32 | Token::from(seq);
-        mine.voice.say(&self.stage, &mut self.client, Instant::now(), Some(&heard), token);
+        mine.voice
+            .say(&self.stage, &mut self.client, Instant::now(), Some(&heard), token);
     }
 
     fn on_acked(&mut self, token: Token, waited: Duration, reason: ReasonCode) -> anyhow::Result<()> {
@@ -322,7 +385,11 @@ impl Operator {
         if mine.heard < messages || mine.acked < messages || mine.closing.is_some() {
             return Ok(());
         }
-        let command = Command { id: MessageId::new(), case: mine.case, reason: Some("resolved".into()) };
+        let command = Command {
+            id: MessageId::new(),
+            case: mine.case,
+            reason: Some("resolved".into()),
+        };
         mine.closing = Some(command.id);
         self.client
             .publish(self.close_topic.clone(), serde_json::to_vec(&command)?, COMMAND)

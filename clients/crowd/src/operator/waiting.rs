@@ -37,7 +37,11 @@ impl Waiting {
     pub fn take(&mut self, among: usize, random: f64) -> Option<(CaseId, ClientId)> {
         let among = among.clamp(1, self.cases.len().max(1));
         let nth = ((among as f64 * random) as usize).min(among - 1);
-        let (case, client) = self.cases.iter().nth(nth).map(|(case, client)| (*case, client.clone()))?;
+        let (case, client) = self
+            .cases
+            .iter()
+            .nth(nth)
+            .map(|(case, client)| (*case, client.clone()))?;
         self.cases.remove(&case);
         Some((case, client))
     }

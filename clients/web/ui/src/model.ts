@@ -1,6 +1,10 @@
 /** A model holds one state and tells who shows it. */
 import { useEffect, useReducer, useState } from "preact/hooks";
 
+/** How often a hidden page is shown anew at most, milliseconds. */
+const HIDDEN_MS = 500;
+
+/** One state, replaced with each change. */
 export class Model<State> {
   private readonly listeners = new Set<() => void>();
 
@@ -10,15 +14,20 @@ export class Model<State> {
     return this.state_;
   }
 
-  /** Replaces some fields and tells the listeners, together with other changes of the same turn. */
+  /**
+   * Replaces some fields and tells the listeners once per frame, however many messages came in between. A hidden page
+   * has no frames and hears of it at a slow beat.
+   */
   protected set(change: Partial<State>): void {
     this.state_ = { ...this.state_, ...change };
     if (this.telling) return;
     this.telling = true;
-    queueMicrotask(() => {
+    const tell = () => {
       this.telling = false;
       for (const listener of this.listeners) listener();
-    });
+    };
+    if (document.visibilityState === "visible") requestAnimationFrame(tell);
+    else setTimeout(tell, HIDDEN_MS);
   }
   private telling = false;
 
