@@ -14,4 +14,3 @@ mod seed;
 mod server;
 mod tenants;
 mod tokens;
-mod browser_probe;

@@ -129,6 +129,13 @@ pub struct Plan {
     pub archive_timeout: Duration,
 }
 
+impl Plan {
+    /// The most chats of one operator: as many as each must take for all to be answered.
+    pub fn share(&self) -> u32 {
+        self.participants.div_ceil(self.operators)
+    }
+}
+
 fn seconds(flag: &str, value: f64) -> anyhow::Result<Duration> {
     if !(0.0..=86_400.0).contains(&value) {
         bail!("{flag} takes 0 to 86400 seconds, not {value}");

@@ -368,6 +368,7 @@ impl Participant {
             CaseState::Claimed => {}
             CaseState::Closed => {
                 self.phase = Phase::Closed;
+                self.stage.stats.closed.add();
                 self.next_location = None;
                 let said = self.voice.chat.ledger.lock().next_seq(Side::Participant);
                 if said < self.stage.plan.messages {

@@ -21,13 +21,14 @@ pub fn finish(mut crowd: Process, patience: Duration) -> Value {
     assert!(status.success(), "the crowd found something wrong:\n{output}");
     let line = output.lines().find(|line| line.starts_with('{')).unwrap_or_else(|| panic!("no report in:\n{output}"));
     let report: Value = serde_json::from_str(line).expect("the report is JSON");
-    let count = |key: &str| report[key].as_u64().unwrap_or_else(|| panic!("no {key} in {report}"));
+    let messages = &report["messages"];
+    let count = |key: &str| messages[key].as_u64().unwrap_or_else(|| panic!("no {key} in {report}"));
     assert!(count("sent") > 0, "{report}");
-    for key in ["lost", "doubled", "out_of_order"] {
+    for key in ["lost_delivery", "lost_archive", "doubled_delivery", "doubled_archive", "out_of_order", "unexpected"] {
         assert_eq!(count(key), 0, "{key} in {report}");
     }
-    assert_eq!(count("acknowledged"), count("sent"), "{report}");
-    assert_eq!(count("stored"), count("acknowledged"), "every acknowledged message is stored once: {report}");
+    assert_eq!(count("acked"), count("sent"), "{report}");
+    assert_eq!(count("stored"), count("acked"), "every acknowledged message is stored once: {report}");
     println!("{report}");
     report
 }

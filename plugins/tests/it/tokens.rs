@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use muster_broker::ReasonCode;
-use muster_broker::codec::{Auth, AuthProperties, Packet, Version};
+use muster_broker::codec::{Auth, AuthProperties, Packet, Password, Version};
 use muster_domain::Role;
 use time::OffsetDateTime;
 
 use crate::fixture::{Fixture, HOUR, payload, publish, subscribe};
-use crate::support::{Client, Transport, connect_packet};
+use crate::support::{Client, EVERYWHERE, Transport, connect_packet};
 
 #[tokio::test]
 async fn without_a_good_token_nobody_gets_in() {
@@ -60,25 +60,29 @@ async fn a_session_is_its_principals_own() {
 #[tokio::test]
 async fn a_token_that_expires_cuts_its_connection_even_of_one_that_only_listens() {
     let f = Fixture::start().await;
-    let claims = f.claims(f.a, Role::Participant, "alice", time::Duration::seconds(2));
-    let expires = OffsetDateTime::from_unix_timestamp(claims.exp).unwrap();
-    let (mut alice, connack) = f
-        .try_connect(Version::V5, "alice", &f.keys.signer().mint(&claims))
-        .await;
-    assert_eq!(connack.reason, ReasonCode::Success);
-    assert_eq!(
-        subscribe(&mut alice, &[&f.a.topic("info")]).await,
-        [ReasonCode::GrantedQos1]
-    );
-    let end = tokio::time::timeout(Duration::from_secs(20), alice.receive())
+    let mut cuts = Vec::new();
+    for (at, (version, transport)) in EVERYWHERE.into_iter().enumerate() {
+        let name = format!("alice-{at}");
+        let claims = f.claims(f.a, Role::Participant, &name, time::Duration::seconds(2));
+        let mut connect = connect_packet(version, &name);
+        connect.username = Some("anything".into());
+        connect.password = Some(Password(f.keys.signer().mint(&claims).into()));
+        let (mut client, connack) = Client::connect(f.broker.dial(transport).await, connect).await;
+        assert_eq!(connack.reason, ReasonCode::Success);
+        let granted = subscribe(&mut client, &[&f.a.topic("info")]).await;
+        assert_eq!(granted, [ReasonCode::GrantedQos1]);
+        cuts.push(async move {
+            client.expect_refusal(ReasonCode::NotAuthorized).await;
+            let over = OffsetDateTime::now_utc() - OffsetDateTime::from_unix_timestamp(claims.exp).unwrap();
+            assert!(over >= time::Duration::ZERO, "cut before its time");
+            // The broker's word is "by the next second"; the rest is for a machine that is busy.
+            assert!(over < time::Duration::seconds(5), "cut {over} after its time");
+        });
+    }
+    let all = futures_util::future::join_all(cuts);
+    tokio::time::timeout(Duration::from_secs(20), all)
         .await
-        .expect("the connection is cut");
-    assert!(
-        matches!(end, Packet::Disconnect(ref d) if d.reason == ReasonCode::NotAuthorized),
-        "{end:?}"
-    );
-    let over = OffsetDateTime::now_utc() - expires;
-    assert!(over >= time::Duration::ZERO, "cut before its time");
+        .expect("every connection is cut");
 }
 
 #[tokio::test]
@@ -107,12 +111,13 @@ async fn a_token_is_renewed_on_a_living_connection() {
         matches!(answer, Packet::Auth(ref auth) if auth.reason == ReasonCode::Success),
         "{answer:?}"
     );
-    // Past the first token's end she is still there.
-    let end = OffsetDateTime::from_unix_timestamp(short.exp).unwrap() + time::Duration::seconds(2);
-    while OffsetDateTime::now_utc() < end {
-        alice.ping().await;
-        tokio::task::yield_now().await;
-    }
+    // Past the first token's end she is still there. Bob, who came with an equal one and did not renew it, is not.
+    let bob = f.claims(f.a, Role::Participant, "bob", time::Duration::seconds(3));
+    let (mut bob, _) = f
+        .try_connect(Version::V5, "bob", &f.keys.signer().mint(&bob))
+        .await;
+    bob.expect_refusal(ReasonCode::NotAuthorized).await;
+    assert!(OffsetDateTime::now_utc().unix_timestamp() >= short.exp);
     let own = f.a.topic("help/alice");
     assert!(!publish(&mut alice, &own, &payload(&own)).await.is_error());
 

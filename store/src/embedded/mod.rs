@@ -110,6 +110,11 @@ impl EmbeddedPostgres {
         connect_options(&self.sockets, DATABASE)
     }
 
+    /// As [`Self::connect_options`], as a URL for another process of this user.
+    pub fn url(&self) -> String {
+        self.connect_options().to_url_lossy().into()
+    }
+
     /// The server's process id while this process supervises one that runs.
     pub fn pid(&self) -> Option<u32> {
         self.supervisor.pid()

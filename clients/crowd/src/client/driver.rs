@@ -21,45 +21,12 @@ use super::connect::{self, LIMITS, Opened};
 use super::error::{Lost, is_passing};
 use super::outgoing::{Acked, ID_MAX, Outgoing};
 use super::transport::Transport;
-use super::{ClientConfig, ClientError, QueueFull, Token};
+use super::{ClientConfig, ClientError, Event, QueueFull, Token};
 
 /// Bytes that are gathered before they must be written; publishes beyond stay in their queue.
 const WRITE_BYTES: usize = 64 * 1024;
 /// Longest time for the goodbye of [`Client::close`].
 const CLOSE_TIME: Duration = Duration::from_secs(2);
-
-/// What [`Client::next`] reports.
-// Most events are messages: a box would cost an allocation for each of them and save nothing that is kept.
-#[allow(clippy::large_enum_variant)]
-#[derive(Debug)]
-pub enum Event {
-    /// A connection stands. Subscriptions of earlier are in place or asked for again.
-    Connected {
-        /// The server still had the session.
-        session_present: bool,
-        /// From the beginning of this attempt to CONNACK.
-        took: Duration,
-    },
-    /// The connection is gone; the client is at work on another.
-    Disconnected(Lost),
-    /// Every filter of a [`Client::subscribe`] stands.
-    Subscribed(Token),
-    /// A message, acknowledged already where its QoS asks for that.
-    Message(Publish),
-    /// A QoS 1 publish was acknowledged.
-    Acked {
-        /// As given to [`Client::publish`].
-        token: Token,
-        /// From its last sending to the PUBACK.
-        waited: Duration,
-        /// Success, or why the server refuses it for good.
-        reason: ReasonCode,
-    },
-    /// A QoS 1 publish was sent again, as its connection was lost before the PUBACK.
-    Resent(Token),
-    /// The server had no room for a publish (0x97); it will be sent again.
-    PushedBack(Token),
-}
 
 enum State {
     /// Until the timer fires.

@@ -20,11 +20,13 @@ mod connect;
 mod driver;
 mod endpoint;
 mod error;
+mod event;
 mod outgoing;
 mod transport;
 
 pub use config::ClientConfig;
-pub use driver::{Client, Event};
+pub use driver::Client;
 pub use endpoint::{Endpoint, EndpointError};
-pub use error::{ClientError, QueueFull};
+pub use error::{ClientError, Lost, QueueFull};
+pub use event::Event;
 pub use outgoing::Token;

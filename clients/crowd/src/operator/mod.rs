@@ -3,6 +3,7 @@
 mod waiting;
 
 use std::collections::HashMap;
+use std::num::NonZeroU16;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -70,9 +71,16 @@ struct Operator {
 /// What kept this one from answering.
 pub async fn run(stage: Arc<Stage>, token: MqttToken) -> anyhow::Result<()> {
     let me = token.client_id;
+    // An operator writes in many chats over one connection, and takes as large a window as they would have together; the
+    // server's receive maximum bounds it.
+    let share = u16::try_from(stage.plan.share()).unwrap_or(u16::MAX);
     let config = ClientConfig {
         client_id: me.to_string(),
         password: Some(token.token),
+        inflight_max: stage
+            .client
+            .inflight_max
+            .saturating_mul(NonZeroU16::MIN.saturating_add(share)),
         ..stage.client.clone()
     };
     let command = |verb: &str| {
@@ -182,8 +190,7 @@ impl Operator {
     /// Puts the next waiting case on the screen, if there is room: as many as are this operator's share.
     fn open_next(&mut self) {
         let plan = &self.stage.plan;
-        let share = plan.participants.div_ceil(plan.operators) as usize;
-        if self.opened.is_some() || self.halted || self.mine.len() >= share {
+        if self.opened.is_some() || self.halted || self.mine.len() >= plan.share() as usize {
             return;
         }
         let Some((case, client)) = self.waiting.take(plan.operators as usize * 2, rand::random()) else {
@@ -343,7 +350,6 @@ impl Operator {
     fn closed(&mut self, client: &ClientId) {
         if let Some(mine) = self.mine.remove(client) {
             self.clients.remove(&mine.voice.chat.index);
-            self.stage.stats.closed.add();
             self.client.unsubscribe([self.chat_filter(client)]);
         }
     }

@@ -42,7 +42,7 @@ export function LineColumn({ app, onOpen }: Props) {
             <p>
               <b>{t("emptyLine")}</b>
             </p>
-            {state.cases.size === 0 && <p>{t("emptyLineHint", { code: state.session!.event.join_code })}</p>}
+            {groups.taken.length === 0 && <p>{t("emptyLineHint", { code: state.session!.event.join_code })}</p>}
           </div>
         )}
         {groups.taken.length > 0 && (
