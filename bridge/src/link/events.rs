@@ -226,6 +226,7 @@ impl Link {
             tracing::error!("no room for the subscription");
         }
         self.tell_publisher(Sent::Connected);
+        self.connected.notify_one();
     }
 
     fn deliver(&self, publish: Publish) -> Result<(), End> {

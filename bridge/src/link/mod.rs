@@ -22,7 +22,7 @@ use muster_store::outbox;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{ConnectProperties, Publish, PublishProperties};
 use rumqttc::v5::{AsyncClient, EventLoop, MqttOptions};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::BridgeConfig;
 use crate::incoming::Incoming;
@@ -91,6 +91,8 @@ pub(crate) struct Link {
     to_writer: mpsc::Sender<Delivery>,
     to_publisher: mpsc::UnboundedSender<Sent>,
     receive_maximum: usize,
+    /// Notified at every connection; the writer then tells all retained state again.
+    pub connected: Notify,
 }
 
 /// Why an outbox message was not handed over.
@@ -138,6 +140,7 @@ impl Link {
             to_writer,
             to_publisher,
             receive_maximum: usize::from(config.receive_maximum),
+            connected: Notify::new(),
         };
         (Arc::new(link), event_loop)
     }

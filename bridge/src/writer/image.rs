@@ -276,7 +276,7 @@ async fn tell_cases(
     Ok(messages)
 }
 
-fn key(case: &CaseRow) -> LineKey {
+pub(super) fn key(case: &CaseRow) -> LineKey {
     LineKey {
         priority: case.priority,
         opened_at: case.opened_at,

@@ -64,6 +64,12 @@ impl Broadcaster {
         Ok(())
     }
 
+    /// As [`Self::begin`], for a broker that may have lost what it was told.
+    pub async fn begin_again(&mut self, conn: &mut PgConnection) -> sqlx::Result<()> {
+        self.told.clear();
+        self.begin(conn).await
+    }
+
     /// Tells what is due, in one transaction. True when there is something to publish.
     pub async fn beat(
         &mut self,

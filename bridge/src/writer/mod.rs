@@ -11,6 +11,7 @@ mod batch;
 mod image;
 mod line;
 mod locations;
+mod resync;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +56,8 @@ pub(crate) struct Writer {
     leader: watch::Sender<bool>,
     batch: Vec<Delivery>,
     lines: Broadcaster,
+    /// There is a new connection to the broker, to which all retained state is to be told.
+    tell_all: bool,
     pruned_at: Option<Instant>,
 }
 
@@ -87,6 +90,7 @@ impl Writer {
             leader,
             batch: Vec::with_capacity(BATCH_MAX),
             lines: Broadcaster::default(),
+            tell_all: false,
             pruned_at: None,
         }
     }
@@ -168,6 +172,13 @@ impl Writer {
                 return Ok(());
             }
             self.write(&mut conn).await?;
+            if self.tell_all {
+                let tell = resync::tell_all(&mut conn, OffsetDateTime::now_utc());
+                tokio::time::timeout(TRANSACTION_TIMEOUT, tell).await??;
+                self.lines.begin_again(&mut conn).await?;
+                self.tell_all = false;
+                self.outbox.notify_one();
+            }
             let now = Instant::now();
             if self.lines.next_at(now).is_some_and(|at| at <= now) {
                 let beat = self.lines.beat(&mut conn, now, OffsetDateTime::now_utc());
@@ -183,7 +194,7 @@ impl Writer {
     }
 
     /// Collects a batch: what is there, and what comes within [`BATCH_WAIT`] after the first. Also returns when a line
-    /// is to be told of, or after [`IDLE_PING`] with nothing. False at the stop.
+    /// is to be told of, at a new connection to the broker, or after [`IDLE_PING`] with nothing. False at the stop.
     async fn gather(&mut self, stop: &CancellationToken) -> bool {
         let now = Instant::now();
         let until = self
@@ -195,6 +206,10 @@ impl Writer {
             biased;
             // Before the queue, which under load is never empty: what is in it comes again.
             () = stop.cancelled() => return false,
+            () = self.link.connected.notified() => {
+                self.tell_all = true;
+                return true;
+            }
             count = self.queue.recv_many(&mut self.batch, BATCH_MAX) => if count == 0 { return false },
             () = tokio::time::sleep_until(until) => return true,
         }

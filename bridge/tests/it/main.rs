@@ -4,4 +4,5 @@ mod faults;
 mod path;
 mod poison;
 mod repeats;
+mod restart;
 mod support;

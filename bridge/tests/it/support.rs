@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use muster_bridge::{Bridge, BridgeConfig, BridgeHandle};
-use muster_broker::{Broker, BrokerHandle, Limits};
+use muster_broker::plugin::Principal;
+use muster_broker::topic::TopicFilter;
+use muster_broker::{Broker, BrokerHandle, KeptSession, Limits};
 use muster_domain::payload::{Case, Chat, Command, Done, Help, HelpKind};
 use muster_domain::{AgencyId, CaseId, ClientId, EventId, MessageId, PersonId};
 use muster_store::Database;
@@ -39,6 +41,11 @@ pub async fn until<T, F: Future<Output = Option<T>>>(name: &str, mut what: impl 
 
 /// An open broker on a free port.
 pub async fn broker() -> BrokerHandle {
+    broker_at(([127, 0, 0, 1], 0).into()).await
+}
+
+/// An open broker, with the archive's session kept as Muster keeps it.
+pub async fn broker_at(address: SocketAddr) -> BrokerHandle {
     // Shown for failed tests alone.
     tracing_subscriber::fmt()
         .with_test_writer()
@@ -51,9 +58,18 @@ pub async fn broker() -> BrokerHandle {
         queue_bytes_max: 1 << 30,
         ..Limits::default()
     };
+    let kept = KeptSession {
+        client_id: "bridge".into(),
+        principal: Principal::anonymous(),
+        filters: muster_bridge::FILTERS
+            .map(|filter| TopicFilter::parse(filter).unwrap())
+            .into(),
+        expiry: Duration::from_secs(3_600),
+    };
     let builder = Broker::builder()
         .limits(limits)
-        .listen_tcp(([127, 0, 0, 1], 0).into());
+        .keep_session(kept)
+        .listen_tcp(address);
     builder.build().start().await.expect("a broker")
 }
 

@@ -130,7 +130,7 @@ async fn rumqttc_asks_for_help_is_answered_and_is_told_each_refusal() {
 }
 
 #[tokio::test]
-async fn rumqttc_is_told_why_it_does_not_get_in_and_why_it_is_cut() {
+async fn rumqttc_is_told_why_it_does_not_get_in_and_is_cut_when_its_token_ends() {
     let f = Fixture::start().await;
     let mut eve = Foreign::new(&f, Transport::Tcp, "eve", "no token".into());
     let refused = timeout(DEADLINE, eve.events.poll()).await.unwrap().unwrap_err();
@@ -157,13 +157,18 @@ async fn rumqttc_is_told_why_it_does_not_get_in_and_why_it_is_cut() {
     let end = timeout(DEADLINE, end)
         .await
         .expect("a token that ends cuts its connection");
+    // rumqttc 0.25 waits for the property length that a DISCONNECT may leave out [section 3.14.2.2.1], so it may see but
+    // the end of the stream. That the reason is sent is tested with raw clients.
     assert!(
         matches!(
             end,
-            ConnectionError::MqttState(StateError::ServerDisconnect {
-                reason_code: DisconnectReasonCode::NotAuthorized,
-                ..
-            })
+            ConnectionError::MqttState(
+                StateError::ConnectionAborted
+                    | StateError::ServerDisconnect {
+                        reason_code: DisconnectReasonCode::NotAuthorized,
+                        ..
+                    }
+            )
         ),
         "{end:?}"
     );

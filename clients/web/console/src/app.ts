@@ -62,11 +62,16 @@ export interface Choice {
   event: EventCard;
 }
 
+/** A staff session, and whose event it is for. */
+export interface Place extends Session {
+  agency: string;
+}
+
 export interface State {
   ready: boolean;
   account?: Account | undefined;
   choices?: Choice[] | undefined;
-  session?: Session | undefined;
+  session?: Place | undefined;
   /** The session ended without the person's doing. */
   signedOut: boolean;
   connection: Status;
@@ -134,11 +139,16 @@ export class App extends Model<State> {
 
   async open(): Promise<void> {
     const account = await this.store.get<Account>("account");
-    const session = await this.store.get<Session>("session");
+    const session = await this.store.get<Place>("session");
     if (account && session) {
       this.set({ account });
       await this.start(session);
-    } else if (account) await this.choose(account).catch(() => this.signOut());
+    } else if (account) {
+      await this.choose(account).catch((error: unknown) => {
+        // Without a network the person logs in again when there is one; nothing is thrown away for that.
+        if (error instanceof ApiError && error.status === 401) return this.store.remove("account");
+      });
+    }
     this.set({ ready: true });
   }
 
@@ -153,7 +163,7 @@ export class App extends Model<State> {
   async enter({ agency, event }: Choice): Promise<void> {
     const { account } = this.state;
     if (!account) return;
-    const session = await this.api.staffToken(account.token, agency.id, event.id);
+    const session = { ...(await this.api.staffToken(account.token, agency.id, event.id)), agency: agency.id };
     await this.store.set("session", session);
     await this.start(session);
   }
@@ -236,7 +246,7 @@ export class App extends Model<State> {
     if (enterOnly && published.length === 1) await this.enter(published[0]!);
   }
 
-  private async start(session: Session): Promise<void> {
+  private async start(session: Place): Promise<void> {
     const topics = new Topics(session.event.id);
     this.topics = topics;
     const url = new URL(session.mqtt.path, location.href);
@@ -306,15 +316,19 @@ export class App extends Model<State> {
       return fresh.token;
     } catch (error) {
       if (!(error instanceof ApiError) || error.status === 429 || error.status >= 500) throw error;
-      await this.signOut();
-      this.set({ signedOut: true });
+      // The outbox stays: after the next log-in what was written is sent.
+      await Promise.all([this.store.remove("account"), this.store.remove("session")]);
+      this.leaveEvent();
+      this.set({ account: undefined, choices: undefined, signedOut: true });
       return null;
     }
   }
 
   private statusChanged(connection: Status): void {
     this.set({ connection });
-    if (connection.phase === "online") for (const client of this.following) void this.readHistory(client);
+    if (connection.phase !== "online") return;
+    for (const client of this.following) void this.readHistory(client);
+    void this.readCases();
   }
 
   private came({ topic, payload, retain, received_ms }: Incoming, topics: Topics): void {
@@ -376,6 +390,38 @@ export class App extends Model<State> {
     if (cases.size > CASES_MAX) {
       const oldest = [...cases.values()].find((c) => c.state === "closed");
       if (oldest) cases.delete(oldest.client);
+    }
+    this.set({ cases });
+    this.follow();
+  }
+
+  /**
+   * The open cases as the database has them, at each connect: what was retained may be gone with a restart of the
+   * broker. What it has as open and we do not is added; what only we still have as open is over.
+   */
+  private async readCases(): Promise<void> {
+    const { account, session } = this.state;
+    if (!account || !session) return;
+    const before = this.state.cases;
+    const found = new Map<string, Case>();
+    try {
+      for (const state of ["queued", "claimed"] as const) {
+        let after: string | undefined;
+        do {
+          const page = await this.api.cases(account.token, session.agency, session.event.id, state, after);
+          for (const c of page.items) found.set(c.id, c);
+          after = page.next ?? undefined;
+        } while (after !== undefined && found.size < CASES_MAX);
+      }
+    } catch {
+      // The retained cases go on without it, and the next connect reads it again.
+      return;
+    }
+    if (this.state.session?.event.id !== session.event.id) return;
+    const cases = new Map(this.state.cases);
+    for (const c of found.values()) cases.set(c.client, newer(cases.get(c.client), c));
+    for (const [client, c] of before) {
+      if (c.state !== "closed" && !found.has(c.id) && cases.get(client) === c) cases.delete(client);
     }
     this.set({ cases });
     this.follow();

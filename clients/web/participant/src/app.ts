@@ -262,7 +262,10 @@ export class App extends Model<State> {
 
   private statusChanged(connection: Status): void {
     this.set({ connection });
-    if (connection.phase === "online") void this.readHistory();
+    if (connection.phase !== "online") return;
+    void this.readHistory();
+    // What was retained may be gone with a restart of the broker, or expired meanwhile.
+    if (this.state.sharing.on && this.state.sharing.fix) this.publishFix(this.state.sharing.fix);
   }
 
   /** What was said while no session was kept for us, or by an earlier page. */

@@ -1,5 +1,5 @@
 /** The HTTP interface, for what is not live: finding and joining an event, logging in, history. */
-import type { EventCard } from "./payload.ts";
+import type { Case, CaseState, EventCard } from "./payload.ts";
 
 const PREFIX = "/api/v1";
 /** A request that takes longer has failed for the person. */
@@ -84,6 +84,12 @@ export class Api {
   login = (email: string, password: string) => this.call<Account>("POST", "/auth/login", { body: { email, password } });
   me = (token: string) => this.call<{ person: Person; agencies: { id: string; name: string; role: string }[] }>("GET", "/me", { token });
   events = (token: string, agency: string) => this.call<Page<EventCard>>("GET", `/agencies/${agency}/events`, { token });
+  cases = (token: string, agency: string, event: string, state: CaseState, after: string | undefined) =>
+    this.call<Page<Case>>(
+      "GET",
+      `/agencies/${agency}/events/${event}/cases?state=${state}&limit=500${after ? `&after=${encodeURIComponent(after)}` : ""}`,
+      { token },
+    );
   staffToken = (token: string, agency: string, event: string) =>
     this.call<Session>("POST", `/agencies/${agency}/events/${event}/tokens`, { token, body: {} });
 

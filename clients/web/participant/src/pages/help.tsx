@@ -71,7 +71,7 @@ function Standing({ state }: { state: State }) {
         <Title>{t("nextUp")}</Title>
       ) : (
         <h1 tabIndex={-1} class="number">
-          <span>{t("youAre")}</span> <b class="figures">{before + 1}.</b> <span>{t("inLine")}</span>
+          <span>{t("youAre")}</span> <b class="figures">{before + 1}</b> <span>{t("inLine")}</span>
         </h1>
       )}
       <p class="eta">{etaText(eta_s(c, queue))}</p>

@@ -80,7 +80,7 @@ export const en = {
   askedKeptHint: "Your call is kept on this phone and sent as soon as the network is back.",
   askedSent: "Your call has arrived",
   askedSentHint: "You will see your place in line here. You can already write more below.",
-  youAre: "You are",
+  youAre: "You are number",
   inLine: "in line",
   nextUp: "You are next",
   etaRange: "Answer in about {low} to {high} minutes",
