@@ -1,7 +1,8 @@
 //! What a token's bearer may publish, subscribe to and receive: a table, and default deny.
 //!
 //! **Invariant:** decided from the claims and the topic alone; nothing is looked up and nothing is allocated.
-//! **Invariant:** whoever may subscribe to a filter may receive every topic that it matches.
+//! **Invariant:** whoever may subscribe to a filter may receive every topic below an event that it matches. (A filter
+//! `ev/{event}/#` matches `ev/{event}` too, which is no topic of an event: nobody publishes or receives there.)
 //! **Invariant:** no token but a service's reaches beyond its own event, its own `acl` rules included.
 //!
 //! A token's `acl` rules add to the table within the token's event, or take from it; deny overrides. They are signed by
@@ -69,9 +70,7 @@ fn decide(claims: &Claims, filter: &str, action: Action) -> bool {
         return false;
     }
     claims.role == Role::Service
-        || table::rules(claims.role, action)
-            .iter()
-            .any(|rule| rule_covers(rule, claims, rest))
+        || table_covers(claims, rest, action)
         || claims.acl.iter().any(|rule| grants(rule, claims, filter, action))
 }
 
@@ -91,22 +90,40 @@ fn is_event(level: &str, id: EventId) -> bool {
     id.0.as_hyphenated().encode_lower(&mut buffer) == level
 }
 
-/// Whether every topic that `rest` matches is within a rule of the table.
-fn rule_covers(rule: &[Level], claims: &Claims, rest: &str) -> bool {
-    let mut levels = rest.split('/');
-    let covered = rule.iter().all(|rule| {
-        levels.next().is_some_and(|level| match rule {
-            Level::Literal(literal) => level == *literal,
-            Level::Me => level == claims.sub.as_str(),
-            // A team may not be called like the groups that are everybody's, nor like a wildcard.
-            Level::Team => {
-                !matches!(level, GROUP_PARTICIPANTS | GROUP_DEVICES | "+" | "#")
-                    && claims.teams.iter().any(|team| team == level)
-            }
-            Level::Any => level != "#",
-        })
-    });
-    covered && levels.next().is_none()
+/// Whether some rule of the bearer's role covers every topic that `rest` matches.
+fn table_covers(claims: &Claims, rest: &str, action: Action) -> bool {
+    // Split once for all rules, and on the stack.
+    let mut levels = [""; table::LEVELS_MAX];
+    let mut count = 0;
+    for level in rest.split('/') {
+        let Some(slot) = levels.get_mut(count) else {
+            return false;
+        };
+        *slot = level;
+        count += 1;
+    }
+    let levels = &levels[..count];
+    table::rules(claims.role, action).iter().any(|rule| {
+        rule.len() == count
+            && rule
+                .iter()
+                .zip(levels)
+                .all(|(rule, level)| is_within(*rule, level, claims))
+    })
+}
+
+/// Whether whatever one level of a filter matches is within that level of a rule.
+fn is_within(rule: Level, level: &str, claims: &Claims) -> bool {
+    match rule {
+        Level::Literal(literal) => level == literal,
+        Level::Me => level == claims.sub.as_str(),
+        // A team may not be called like the groups that are everybody's, nor like a wildcard.
+        Level::Team => {
+            !matches!(level, GROUP_PARTICIPANTS | GROUP_DEVICES | "+" | "#")
+                && claims.teams.iter().any(|team| team == level)
+        }
+        Level::Any => level != "#",
+    }
 }
 
 fn speaks_of(rule: &AclRule, permission: Permission, action: Action) -> bool {

@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use muster_auth::{
@@ -10,6 +12,7 @@ use muster_auth::{
 };
 use muster_domain::{Claims, ClientId};
 use time::OffsetDateTime;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 pub fn verifier(source: KeySource) -> Result<Verifier, KeyError> {
     Verifier::new(VerifierConfig {
@@ -205,36 +208,78 @@ fn a_key_is_retired_when_nothing_it_signed_can_be_valid() {
     );
 }
 
-#[tokio::test]
-async fn keys_come_from_an_address_too() {
-    let dir = tempfile::tempdir().unwrap();
-    let keys = KeyDir::open_or_create(dir.path()).unwrap();
-    let body = serde_json::to_string(&keys.public_set()).unwrap();
+/// Serves whatever the set is at the moment, and counts how often it was asked.
+async fn serve(set: Arc<Mutex<String>>, asked: Arc<AtomicUsize>) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
-    let server = tokio::spawn(async move {
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut request = [0; 1024];
-        let read = stream.read(&mut request).await.unwrap();
-        assert!(request[..read].starts_with(b"GET /jwks.json "));
-        let head = format!(
-            "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-            body.len()
-        );
-        stream.write_all(head.as_bytes()).await.unwrap();
-        stream.write_all(body.as_bytes()).await.unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 1024];
+            let read = stream.read(&mut request).await.unwrap();
+            assert!(request[..read].starts_with(b"GET /jwks.json "));
+            asked.fetch_add(1, Ordering::SeqCst);
+            let body = set.lock().unwrap().clone();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                body.len()
+            );
+            stream.write_all((head + &body).as_bytes()).await.unwrap();
+        }
     });
-    let config = |url: &str| VerifierConfig {
+    url
+}
+
+fn from(url: &str) -> VerifierConfig {
+    VerifierConfig {
         source: KeySource::Url(url.to_owned()),
         issuer: "muster".into(),
         leeway: Duration::from_secs(30),
-    };
-    let verifier = Verifier::fetch(config(&url)).await.unwrap();
-    server.await.unwrap();
-    assert!(verifier.verify_mqtt(&keys.signer().mint(&claims())).is_ok());
-    assert!(
-        Verifier::fetch(config(&url)).await.is_err(),
-        "nobody answers there any more"
+    }
+}
+
+#[tokio::test]
+async fn keys_come_from_an_address_and_an_unknown_key_asks_it_again_but_not_often() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut keys = KeyDir::open_or_create(dir.path()).unwrap();
+    let published = |keys: &KeyDir| serde_json::to_string(&keys.public_set()).unwrap();
+    let set = Arc::new(Mutex::new(published(&keys)));
+    let asked = Arc::new(AtomicUsize::new(0));
+    let url = serve(set.clone(), asked.clone()).await;
+    let verifier = Verifier::fetch(from(&url)).await.unwrap();
+    let refresh = verifier.spawn_refresh();
+    let old = keys.signer().mint(&claims());
+    assert!(verifier.verify_mqtt(&old).is_ok());
+
+    keys.rotate().unwrap();
+    *set.lock().unwrap() = published(&keys);
+    // Asked for a new token again and again, as a crowd that reconnects would.
+    becomes(&verifier, &keys.signer().mint(&claims()), Result::is_ok).await;
+    assert!(verifier.verify_mqtt(&old).is_ok());
+    assert_eq!(
+        asked.load(Ordering::SeqCst),
+        2,
+        "once at the start and once for all of them"
     );
+    refresh.abort();
+}
+
+#[tokio::test]
+async fn an_address_without_a_good_set_is_no_verifier() {
+    for set in [
+        "",
+        "<html>",
+        r#"{"keys":[]}"#,
+        &format!("{{\"keys\":[]{}}}", " ".repeat(300_000)),
+    ] {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let url = serve(Arc::new(Mutex::new(set.to_owned())), asked.clone()).await;
+        assert!(Verifier::fetch(from(&url)).await.is_err(), "{set:.20}");
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+    }
+    // A port that was free a moment ago: nobody answers.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
+    drop(listener);
+    assert!(Verifier::fetch(from(&url)).await.is_err());
+    assert!(Verifier::new(from(&url)).is_err(), "an address needs to be asked");
 }

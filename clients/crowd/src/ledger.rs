@@ -256,13 +256,13 @@ impl Ledger {
             .all(|lane| lane.entries.iter().all(|entry| !entry.acked || entry.stored > 0))
     }
 
-    /// True when every acknowledged message has reached the other side.
-    pub fn delivery_complete(&self) -> bool {
+    /// True when nothing is under way any more: every message was acknowledged and has reached the other side.
+    pub fn is_settled(&self) -> bool {
         let lanes = [&self.participant, &self.operator];
         lanes.iter().all(|lane| {
             lane.entries
                 .iter()
-                .all(|entry| !entry.acked || entry.received > 0 || entry.received_dup > 0)
+                .all(|entry| entry.acked && (entry.received > 0 || entry.received_dup > 0))
         })
     }
 
@@ -333,7 +333,7 @@ mod tests {
             assert_eq!(receipt, Receipt::First(Duration::from_millis(5)));
         }
         ledger.archived(ids);
-        assert!(ledger.archive_complete() && ledger.delivery_complete());
+        assert!(ledger.archive_complete() && ledger.is_settled());
         let whole = Tally {
             sent: 3,
             acked: 3,
@@ -350,7 +350,7 @@ mod tests {
         ledger.sent(P, MessageId::new(), now);
         ledger.received(P, 0, ids[0], false, now);
         ledger.archived([ids[2]]);
-        assert!(!ledger.archive_complete() && !ledger.delivery_complete());
+        assert!(!ledger.archive_complete() && !ledger.is_settled());
         let tally = ledger.tally();
         assert_eq!(
             (tally.sent, tally.acked),

@@ -237,7 +237,7 @@ fn open_the_loop(stage: &Stage) {
 async fn leave(stage: &Arc<Stage>, mut participants: Crowd, mut operators: Crowd, progress: &mut Progress) {
     stage.halt.cancel();
     let drained = Instant::now() + DRAIN_TIME;
-    while !stage.delivery_complete() && Instant::now() < drained {
+    while !stage.is_settled() && Instant::now() < drained {
         progress.show(stage);
         tokio::time::sleep(LOOK_EVERY).await;
     }

@@ -93,10 +93,8 @@ impl Stage {
         all
     }
 
-    /// True when every acknowledged message of every chat has reached the other side.
-    pub fn delivery_complete(&self) -> bool {
-        self.chats
-            .iter()
-            .all(|chat| chat.ledger.lock().delivery_complete())
+    /// True when nothing is under way in any chat.
+    pub fn is_settled(&self) -> bool {
+        self.chats.iter().all(|chat| chat.ledger.lock().is_settled())
     }
 }

@@ -61,6 +61,9 @@ const SUBSCRIBE: &[(&str, &[Role])] = &[
     ("question/+", STAFF),
 ];
 
+/// Levels of the longest rule; what has more is within no rule.
+pub(super) const LEVELS_MAX: usize = 4;
+
 /// Whether the tree keeps the last message of a topic for those who come later.
 pub(super) fn is_retained(topic: &Topic) -> bool {
     use Topic as T;
@@ -147,9 +150,13 @@ mod tests {
     }
 
     #[test]
-    fn no_rule_is_greedy() {
+    fn no_rule_is_greedy_or_longer_than_is_looked_at() {
         for (rule, roles) in PUBLISH.iter().chain(SUBSCRIBE) {
             assert!(!rule.contains('#') && !roles.is_empty(), "{rule}");
+            assert!(
+                rule.split('/').count() <= LEVELS_MAX,
+                "{rule} would never be found"
+            );
         }
     }
 }

@@ -59,6 +59,7 @@ impl Fixture {
             leeway: Duration::ZERO,
         })
         .unwrap();
+        verifier.spawn_refresh();
         let archive = Archive {
             client: ClientId::new("bridge").unwrap(),
             backlog_max,

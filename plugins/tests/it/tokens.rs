@@ -1,7 +1,9 @@
-//! Who gets in, as whom, and for how long (S13, S15 of the catalogue).
+//! Who gets in, as whom, and for how long (S07, S13-S15 of the catalogue).
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use muster_broker::ReasonCode;
 use muster_broker::codec::{Auth, AuthProperties, Packet, Password, Version};
 use muster_domain::Role;
@@ -33,10 +35,93 @@ async fn without_a_good_token_nobody_gets_in() {
 }
 
 #[tokio::test]
+async fn a_token_that_was_tampered_with_or_is_for_another_door_opens_nothing() {
+    let f = Fixture::start().await;
+    let good = f.token(f.a, Role::Participant, "eve");
+    let parts: Vec<&str> = good.split('.').collect();
+    let part = |json: serde_json::Value| URL_SAFE_NO_PAD.encode(json.to_string());
+    let mut king = f.claims(f.a, Role::Service, "eve", HOUR);
+    king.evt = None;
+    let king = part(serde_json::to_value(&king).unwrap());
+    let unsigned = part(serde_json::json!({"alg": "none", "kid": f.keys.signer().kid()}));
+    let mut foreign = f.claims(f.a, Role::Participant, "eve", HOUR);
+    foreign.iss = "somebody".into();
+    let now = OffsetDateTime::now_utc();
+    let login = muster_auth::api_claims("muster", muster_domain::PersonId::new(), now, HOUR);
+    for (what, token) in [
+        ("alg none", format!("{unsigned}.{king}.")),
+        (
+            "alg none with a signature",
+            format!("{unsigned}.{king}.{}", parts[2]),
+        ),
+        (
+            "other claims under a good signature",
+            format!("{}.{king}.{}", parts[0], parts[2]),
+        ),
+        ("no signature", format!("{}.{}.", parts[0], parts[1])),
+        ("another issuer", f.keys.signer().mint(&foreign)),
+        ("a login of the API", f.keys.signer().mint_api(&login)),
+        (
+            "huge",
+            format!("{good}{}", "A".repeat(muster_auth::TOKEN_BYTES_MAX)),
+        ),
+    ] {
+        for version in [Version::V5, Version::V3_1_1] {
+            let mut connect = connect_packet(version, "eve");
+            connect.username = Some("anything".into());
+            connect.password = Some(Password(token.clone().into()));
+            let mut eve = Client::new(f.broker.dial(Transport::Tcp).await, version);
+            // A CONNECT may be too large to be answered at all.
+            eve.send_or_end(Packet::Connect(Box::new(connect))).await;
+            match eve.receive_or_end().await {
+                Some(Packet::Connack(connack)) => assert!(connack.reason.is_error(), "{what} was believed"),
+                Some(Packet::Disconnect(_)) | None => {}
+                Some(other) => panic!("{what}: {other:?}"),
+            }
+        }
+    }
+    let (_, connack) = f.try_connect(Version::V5, "eve", &good).await;
+    assert_eq!(connack.reason, ReasonCode::Success, "and the good one still is");
+}
+
+#[tokio::test]
+async fn a_rotated_key_is_believed_by_a_running_broker_and_living_connections_stay() {
+    let f = Fixture::start().await;
+    let mut alice = f.connect(f.a, Role::Participant, "alice").await;
+    let mut keys = f.keys.clone();
+    keys.rotate().unwrap();
+    let token = keys.signer().mint(&f.claims(f.a, Role::Participant, "bob", HOUR));
+    let believed = async {
+        let mut interval = tokio::time::interval(Duration::from_millis(50));
+        while f
+            .try_connect(Version::V5, "bob", &token)
+            .await
+            .1
+            .reason
+            .is_error()
+        {
+            interval.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), believed)
+        .await
+        .expect("the new key is taken up");
+    alice.ping().await;
+    let (_, connack) = f
+        .try_connect(Version::V5, "carol", &f.token(f.a, Role::Participant, "carol"))
+        .await;
+    assert_eq!(
+        connack.reason,
+        ReasonCode::Success,
+        "what the old key signed stays good"
+    );
+}
+
+#[tokio::test]
 async fn the_client_identifier_must_be_the_tokens_own() {
     let f = Fixture::start().await;
     let token = f.token(f.a, Role::Participant, "eve");
-    for client in ["alice", "", "eve2", "#"] {
+    for client in ["alice", "", "eve2", "EVE", "#", "+", "eve/", "$SYS"] {
         let (_, connack) = f.try_connect(Version::V5, client, &token).await;
         assert!(connack.reason.is_error(), "eve came in as {client:?}");
     }

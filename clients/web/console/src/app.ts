@@ -241,9 +241,11 @@ export class App extends Model<State> {
     const { agencies } = await this.api.me(account.token);
     const lists = await Promise.all(agencies.map((agency) => this.api.events(account.token, agency.id)));
     const choices = agencies.flatMap((agency, i) => lists[i]!.items.map((event) => ({ agency, event })));
-    this.set({ account, choices });
+    this.set({ account });
     const published = choices.filter(({ event }) => event.status === "published");
+    // Nothing to choose, so no page that flashes by.
     if (enterOnly && published.length === 1) await this.enter(published[0]!);
+    else this.set({ choices });
   }
 
   private async start(session: Place): Promise<void> {
