@@ -30,7 +30,7 @@ test: ## Run every test of every part
 	@scripts/test
 
 demo: ## Let a small crowd ask for help at the running instance, so that the console shows life
-	@$(MUSTER) crowd --url "$${MUSTER_URL:-http://localhost:8080}" $(or $(ARGS),--code FEST-42 --participants 12 --messages 6 --operators 0)
+	@$(MUSTER) crowd --url "$${MUSTER_URL:-http://localhost:8080}" $(or $(ARGS),--code FEST-42 --participants 12 --operators 0)
 
 crowd-bench: build ## Run the published loads through the whole path and print the table of docs/benchmarks.md
 	@MUSTER_BIN=$(MUSTER) scripts/crowd-bench

@@ -79,9 +79,11 @@ pub struct Up {
 impl Up {
     pub fn load(&self) -> anyhow::Result<Config> {
         let mut config = self.common.load()?;
-        for (flag, key) in
-            [(self.http, &mut config.http.listen), (self.mqtt, &mut config.broker.mqtt), (self.ws, &mut config.broker.ws)]
-        {
+        for (flag, key) in [
+            (self.http, &mut config.http.listen),
+            (self.mqtt, &mut config.broker.mqtt),
+            (self.ws, &mut config.broker.ws),
+        ] {
             if let Some(address) = flag {
                 *key = address;
             }
@@ -157,7 +159,9 @@ pub struct Token {
 fn parse_ttl(text: &str) -> Result<time::Duration, String> {
     let wrong = || format!("{text:?} is no duration: write 90s, 15m, 12h or 30d");
     let unit = text.chars().last().ok_or_else(wrong)?;
-    let count: i64 = text[..text.len() - unit.len_utf8()].parse().map_err(|_| wrong())?;
+    let count: i64 = text[..text.len() - unit.len_utf8()]
+        .parse()
+        .map_err(|_| wrong())?;
     let seconds = match unit {
         's' => Some(count),
         'm' => count.checked_mul(60),

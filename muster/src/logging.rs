@@ -11,8 +11,11 @@ use crate::config::{Log, LogFormat};
 /// The level is no filter.
 pub fn install(log: &Log) -> anyhow::Result<()> {
     let directives = std::env::var("RUST_LOG").unwrap_or_else(|_| log.level.clone());
-    let filter = EnvFilter::try_new(&directives).with_context(|| format!("log.level {directives:?} is no log filter"))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter = EnvFilter::try_new(&directives)
+        .with_context(|| format!("log.level {directives:?} is no log filter"))?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match log.format {
         LogFormat::Text => builder.with_target(false).init(),
         LogFormat::Json => builder.json().init(),

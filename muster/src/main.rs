@@ -3,7 +3,10 @@
 //! It reads the configuration, starts the parts and stops them in order. **It has no rules of its own**: what a message
 //! means is in `domain`, how it travels in `broker`, where it is kept in `store`.
 
-#![allow(missing_docs, reason = "a binary has no API; its help texts are its documentation")]
+#![allow(
+    missing_docs,
+    reason = "a binary has no API; its help texts are its documentation"
+)]
 
 mod cli;
 mod command;

@@ -74,6 +74,8 @@ pub struct MqttToken {
     pub token: String,
     /// The client id that it is for.
     pub client_id: ClientId,
+    /// The event that it is for.
+    pub event: EventCard,
 }
 
 /// An agency as its member sees it.

@@ -33,7 +33,8 @@ pub struct CrowdArgs {
     /// People who ask for help, one chat each
     #[arg(long, value_name = "N", default_value_t = 20, visible_alias = "chats")]
     pub participants: u32,
-    /// Operators who answer them [default: 1 for each 10 chats; 1 for each 50 with --rate]
+    /// Operators who answer them [default: 1 for each 10 chats; 1 for each 50 with --rate]; 0 with --code brings
+    /// participants alone, for people at the console to answer
     #[arg(long, value_name = "M")]
     pub operators: Option<u32>,
     /// Messages by each participant, each sent when the one before was answered
@@ -71,8 +72,8 @@ pub struct CrowdArgs {
     /// Use this event, by id
     #[arg(long, value_name = "ID", requires = "email", conflicts_with = "code")]
     pub event: Option<String>,
-    /// Use this event, by join code
-    #[arg(long, value_name = "CODE", requires = "email")]
+    /// Use this event, by join code; without --email it takes --operators 0
+    #[arg(long, value_name = "CODE")]
     pub code: Option<String>,
 
     /// HTTP requests at once
@@ -144,6 +145,11 @@ fn seconds(flag: &str, value: f64) -> anyhow::Result<Duration> {
 }
 
 impl CrowdArgs {
+    /// Whether participants come alone, to be answered by people: see [`crate::visit`].
+    pub fn visits(&self) -> bool {
+        self.operators == Some(0) && self.code.is_some() && self.email.is_none()
+    }
+
     /// Checks the flags together.
     ///
     /// # Errors
@@ -162,12 +168,17 @@ impl CrowdArgs {
             ),
             _ => bail!("--url takes http://HOST:PORT, not {url}"),
         };
+        if self.code.is_some() && self.email.is_none() && !self.visits() {
+            bail!(
+                "--code takes --email and --password of an organizer, or --operators 0 for participants alone"
+            );
+        }
         if !(1..=CHATS_MAX).contains(&self.participants) {
             bail!("--participants takes 1 to {CHATS_MAX}, not {}", self.participants);
         }
         let share = if self.rate.is_some() { 50 } else { 10 };
         let operators = self.operators.unwrap_or(self.participants.div_ceil(share));
-        if !(1..=self.participants.max(1)).contains(&operators) {
+        if !self.visits() && !(1..=self.participants).contains(&operators) {
             bail!("--operators takes 1 to the number of participants, not {operators}");
         }
         let duration = seconds("--duration", self.duration.unwrap_or(60.0))?;
@@ -254,6 +265,12 @@ mod tests {
     }
 
     #[test]
+    fn participants_come_alone_by_code_and_without_operators() {
+        let plan = plan("--code FEST-42 --operators 0 --participants 12").unwrap();
+        assert_eq!((plan.participants, plan.operators), (12, 0));
+    }
+
+    #[test]
     fn flags_that_make_no_crowd_are_refused_by_name() {
         for (flags, word) in [
             ("--participants 0", "--participants"),
@@ -265,6 +282,7 @@ mod tests {
             ("--rate 1 --messages 4", "--messages"),
             ("--duration 5", "--rate"),
             ("--code FEST-42", "--email"),
+            ("--operators 0", "--operators"),
             ("--url localhost", "--url"),
             ("--url https://muster.example", "--mqtt-url"),
             ("--chats 25000 --rate 1000 --duration 60", "messages"),

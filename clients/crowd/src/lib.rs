@@ -30,9 +30,11 @@ mod stage;
 mod stats;
 mod tag;
 mod talk;
+mod visit;
 
 pub use args::CrowdArgs;
 pub use ledger::Tally;
 pub use report::{Ending, Report, Times};
 pub use run::run;
 pub use stats::Summary;
+pub use visit::visit;

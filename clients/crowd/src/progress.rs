@@ -32,6 +32,12 @@ impl Progress {
 
     /// Shows the counts when it is time.
     pub fn show(&mut self, stage: &Stage) {
+        let since = self.started.elapsed();
+        self.line(|| line(&stage.stats, stage.plan.participants, since));
+    }
+
+    /// Shows a line in place of the last one when it is time.
+    pub fn line(&mut self, text: impl FnOnce() -> String) {
         let every = if self.terminal {
             Duration::from_millis(250)
         } else {
@@ -41,7 +47,7 @@ impl Progress {
             return;
         }
         self.shown = Some(Instant::now());
-        let line = line(&stage.stats, stage.plan.participants, self.started.elapsed());
+        let line = text();
         self.write(&if self.terminal {
             format!("\r\x1b[2K{line}")
         } else {

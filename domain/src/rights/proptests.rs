@@ -51,6 +51,14 @@ fn levels() -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(WORDS.to_vec()), 1..5).prop_map(|levels| levels.join("/"))
 }
 
+/// As [`levels`], with `#` at the end only.
+fn filter() -> impl Strategy<Value = String> {
+    levels().prop_map(|levels| match levels.split_once('#') {
+        Some((before, _)) => format!("{before}#"),
+        None => levels,
+    })
+}
+
 fn acl(event: EventId) -> impl Strategy<Value = Vec<AclRule>> {
     let permission = prop::sample::select(vec![Permission::Allow, Permission::Deny]);
     let action = prop::sample::select(vec![AclAction::Publish, AclAction::Subscribe, AclAction::All]);
@@ -136,8 +144,7 @@ proptest! {
     }
 
     #[test]
-    fn the_own_filter_tests_agree_with_the_plain_matcher(one in levels(), other in levels(), topic in levels()) {
-        prop_assume!(is_understood(&one) && is_understood(&other));
+    fn the_own_filter_tests_agree_with_the_plain_matcher(one in filter(), other in filter(), topic in levels()) {
         if covers(one.split('/'), &other) {
             prop_assert!(!is_match(&other, &topic) || is_match(&one, &topic), "{one} covers {other}, not {topic}");
         }

@@ -43,10 +43,12 @@ async fn build(
     demo: bool,
 ) -> anyhow::Result<axum::Router> {
     let (mqtt, of_bridge) = (config.broker.mqtt, database.clone());
-    let readiness = Readiness::new().part("broker", move || api::answers(mqtt)).part("bridge", move || {
-        let database = of_bridge.clone();
-        async move { muster_bridge::is_running(&database).await }
-    });
+    let readiness = Readiness::new()
+        .part("broker", move || api::answers(mqtt))
+        .part("bridge", move || {
+            let database = of_bridge.clone();
+            async move { muster_bridge::is_running(&database).await }
+        });
     let upstream = Upstream::There(reachable(config.broker.ws), config.broker.ws_path.as_str().into());
     let (router, credentials) = api::build(config, database, readiness, upstream, metrics, demo).await?;
     if let Some(demo) = credentials {

@@ -21,7 +21,11 @@ pub async fn run(args: Broker) -> anyhow::Result<ExitCode> {
     }
     let addresses = [Some(config.broker.mqtt), args.ws];
     if args.open && !args.i_know_this_is_open {
-        if let Some(address) = addresses.into_iter().flatten().find(|address| !address.ip().is_loopback()) {
+        if let Some(address) = addresses
+            .into_iter()
+            .flatten()
+            .find(|address| !address.ip().is_loopback())
+        {
             bail!(
                 "an open broker on {address} lets everybody who reaches it read and write everything; use a loopback \
                  address, or add --i-know-this-is-open"
@@ -30,7 +34,11 @@ pub async fn run(args: Broker) -> anyhow::Result<ExitCode> {
     }
     logging::install(&config.log)?;
     let stop = shutdown::on_signal()?;
-    let broker = if args.open { start_open(&config, args.ws.is_some()).await? } else { start(&config).await? };
+    let broker = if args.open {
+        start_open(&config, args.ws.is_some()).await?
+    } else {
+        start(&config).await?
+    };
     stop.cancelled().await;
     broker.shutdown(DRAIN_DEADLINE).await;
     Ok(ExitCode::SUCCESS)

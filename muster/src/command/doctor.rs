@@ -33,10 +33,15 @@ pub async fn run(args: Up) -> anyhow::Result<ExitCode> {
         // Without a configuration there is nothing else to look at.
         Err(error) => findings.push(("configuration", Finding::Bad(format!("{error:#}")))),
         Ok(config) => {
-            findings.push(("configuration", Finding::Good("every key is known and within its bounds".into())));
-            for (what, address) in
-                [("http port", config.http.listen), ("mqtt port", config.broker.mqtt), ("ws port", config.broker.ws)]
-            {
+            findings.push((
+                "configuration",
+                Finding::Good("every key is known and within its bounds".into()),
+            ));
+            for (what, address) in [
+                ("http port", config.http.listen),
+                ("mqtt port", config.broker.mqtt),
+                ("ws port", config.broker.ws),
+            ] {
                 findings.push((what, port(address)));
             }
             findings.push(("data directory", data_dir(&config.data.dir)));
@@ -58,13 +63,27 @@ pub async fn run(args: Up) -> anyhow::Result<ExitCode> {
         };
         writeln!(out, "{word}  {what:<16} {text}")?;
     }
-    writeln!(out, "\n{}", if bad == 0 { "Muster can start.".into() } else { format!("{bad} to mend before a start.") })?;
-    Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    writeln!(
+        out,
+        "\n{}",
+        if bad == 0 {
+            "Muster can start.".into()
+        } else {
+            format!("{bad} to mend before a start.")
+        }
+    )?;
+    Ok(if bad == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn port(address: SocketAddr) -> Finding {
     match TcpListener::bind(address) {
-        Ok(_) if address.ip().is_loopback() => Finding::Good(format!("{address} is free; only this machine reaches it")),
+        Ok(_) if address.ip().is_loopback() => {
+            Finding::Good(format!("{address} is free; only this machine reaches it"))
+        }
         Ok(_) => Finding::Good(format!("{address} is free")),
         Err(error) => Finding::Bad(format!(
             "{address} cannot be used: {error}; stop what holds it (a running Muster?) or choose another address"
@@ -80,9 +99,10 @@ fn data_dir(dir: &Path) -> Finding {
         }
         Err(error) => Finding::Bad(format!("{} cannot be read: {error}", dir.display())),
         Ok(meta) if !meta.is_dir() => Finding::Bad(format!("{} is not a directory", dir.display())),
-        Ok(meta) if meta.permissions().mode() & 0o022 != 0 => {
-            Finding::Bad(format!("{0} can be written by others; run: chmod 700 {0}", dir.display()))
-        }
+        Ok(meta) if meta.permissions().mode() & 0o022 != 0 => Finding::Bad(format!(
+            "{0} can be written by others; run: chmod 700 {0}",
+            dir.display()
+        )),
         Ok(_) => match tempfile::tempfile_in(dir) {
             Ok(_) => Finding::Good(format!("{} can be written", dir.display())),
             Err(error) => Finding::Bad(format!("{} cannot be written: {error}", dir.display())),
@@ -96,7 +116,11 @@ fn keys(config: &Config) -> Finding {
         return Finding::Good(format!("{} is made at the first start", dir.display()));
     }
     match KeyDir::open(&dir) {
-        Ok(keys) => Finding::Good(format!("{} signs with key {}", dir.display(), keys.signer().kid())),
+        Ok(keys) => Finding::Good(format!(
+            "{} signs with key {}",
+            dir.display(),
+            keys.signer().kid()
+        )),
         Err(error) => Finding::Bad(error.to_string()),
     }
 }
@@ -104,20 +128,27 @@ fn keys(config: &Config) -> Finding {
 async fn database(config: &Config) -> Finding {
     if config.database.url.is_empty() {
         return match find_binaries(&config.data.dir) {
-            Ok(bin) => Finding::Good(format!("a private cluster, with the programs in {}", bin.display())),
+            Ok(bin) => Finding::Good(format!(
+                "a private cluster, with the programs in {}",
+                bin.display()
+            )),
             Err(error) => Finding::Bad(error.to_string()),
         };
     }
     let attempt = tokio::time::timeout(DATABASE_DEADLINE, async {
         let mut connection = sqlx::PgConnection::connect(&config.database.url).await?;
-        let version: String = sqlx::query_scalar("SHOW server_version").fetch_one(&mut connection).await?;
+        let version: String = sqlx::query_scalar("SHOW server_version")
+            .fetch_one(&mut connection)
+            .await?;
         connection.close().await?;
         Ok::<_, sqlx::Error>(version)
     });
     match attempt.await {
         Ok(Ok(version)) => Finding::Good(format!("the server answers; PostgreSQL {version}")),
         Ok(Err(error)) => Finding::Bad(format!("the server refuses: {}", muster_store::describe(&error))),
-        Err(_) => Finding::Bad("the server did not answer within 5 s; is the address right, and is it running?".into()),
+        Err(_) => Finding::Bad(
+            "the server did not answer within 5 s; is the address right, and is it running?".into(),
+        ),
     }
 }
 

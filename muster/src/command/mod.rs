@@ -31,6 +31,14 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 async fn crowd(args: muster_crowd::CrowdArgs) -> anyhow::Result<ExitCode> {
+    if args.visits() {
+        muster_crowd::visit(args).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let report = muster_crowd::run(args).await?;
-    Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.passed() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

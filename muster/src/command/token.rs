@@ -27,7 +27,10 @@ fn claims(args: &Token, issuer: &str, now: OffsetDateTime) -> anyhow::Result<Cla
             (claims.evt, claims.agy) = (event, agency);
             claims
         }
-        (_, None, _) => bail!("role {} needs --event: only a service works at every event", args.role),
+        (_, None, _) => bail!(
+            "role {} needs --event: only a service works at every event",
+            args.role
+        ),
         (_, _, None) => bail!("role {} needs --agency, the agency of the event", args.role),
         (Role::Participant, Some(event), Some(agency)) => {
             participant_claims(issuer, client, agency, event, now, args.ttl)

@@ -45,8 +45,12 @@ pub async fn run(args: Up) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-type Started =
-    (axum::Router, Option<DemoCredentials>, muster_broker::BrokerHandle, muster_bridge::BridgeHandle);
+type Started = (
+    axum::Router,
+    Option<DemoCredentials>,
+    muster_broker::BrokerHandle,
+    muster_bridge::BridgeHandle,
+);
 
 async fn start(
     config: &Config,
@@ -75,7 +79,11 @@ fn say_where(config: &Config, address: SocketAddr, demo: Option<&DemoCredentials
     writeln!(out, "  Console        {url}/console/")?;
     writeln!(out, "  API            {url}/docs")?;
     writeln!(out, "  MQTT           {}", config.broker.mqtt)?;
-    writeln!(out, "  MQTT over WebSocket  {}/mqtt", url.replacen("http", "ws", 1))?;
+    writeln!(
+        out,
+        "  MQTT over WebSocket  {}/mqtt",
+        url.replacen("http", "ws", 1)
+    )?;
     writeln!(out)?;
     out.flush()?;
     drop(out);

@@ -28,7 +28,8 @@ pub fn apply(config: Config, vars: impl Iterator<Item = (String, String)>) -> an
             overridden.push(name);
             continue;
         }
-        if !name.starts_with("MUSTER_") || name.starts_with("MUSTER_TEST_") || OTHERS.contains(&name.as_str()) {
+        if !name.starts_with("MUSTER_") || name.starts_with("MUSTER_TEST_") || OTHERS.contains(&name.as_str())
+        {
             continue;
         }
         let Some((section, key)) = key_of(&table, &name) else {
@@ -39,12 +40,16 @@ pub fn apply(config: Config, vars: impl Iterator<Item = (String, String)>) -> an
         };
         set(&mut table, &section, &key, &value);
         // One at a time, so that the error names the variable that is wrong.
-        toml::Value::Table(table.clone()).try_into::<Config>().map_err(|error| {
-            anyhow!("the environment variable {name} is refused: {}", error.message())
-        })?;
+        toml::Value::Table(table.clone())
+            .try_into::<Config>()
+            .map_err(|error| anyhow!("the environment variable {name} is refused: {}", error.message()))?;
         overridden.push(name);
     }
-    if overridden.is_empty() { Ok(config) } else { Ok(toml::Value::Table(table).try_into()?) }
+    if overridden.is_empty() {
+        Ok(config)
+    } else {
+        Ok(toml::Value::Table(table).try_into()?)
+    }
 }
 
 /// Which section and key a variable names.
@@ -59,13 +64,19 @@ fn key_of(table: &toml::Table, variable: &str) -> Option<(String, String)> {
 
 /// Sets a key; the text is read as the kind that the key has.
 fn set(table: &mut toml::Table, section: &str, key: &str, text: &str) {
-    let Some(slot) = table.get_mut(section).and_then(|s| s.get_mut(key)) else { return };
+    let Some(slot) = table.get_mut(section).and_then(|s| s.get_mut(key)) else {
+        return;
+    };
     *slot = match slot {
-        toml::Value::Integer(_) => {
-            text.parse().map_or_else(|_| toml::Value::String(text.to_owned()), toml::Value::Integer)
-        }
+        toml::Value::Integer(_) => text
+            .parse()
+            .map_or_else(|_| toml::Value::String(text.to_owned()), toml::Value::Integer),
         toml::Value::Array(_) => toml::Value::Array(
-            text.split(',').map(str::trim).filter(|s| !s.is_empty()).map(|s| toml::Value::String(s.to_owned())).collect(),
+            text.split(',')
+                .map(str::trim)
+                .filter(|s| !s.is_empty())
+                .map(|s| toml::Value::String(s.to_owned()))
+                .collect(),
         ),
         _ => toml::Value::String(text.to_owned()),
     };
@@ -76,7 +87,10 @@ mod tests {
     use super::*;
 
     fn with(vars: &[(&str, &str)]) -> anyhow::Result<Config> {
-        apply(Config::default(), vars.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())))
+        apply(
+            Config::default(),
+            vars.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())),
+        )
     }
 
     #[test]
@@ -98,7 +112,10 @@ mod tests {
 
     #[test]
     fn an_unknown_or_wrong_variable_is_refused_by_name() {
-        for (name, value) in [("MUSTER_HTPP_LISTEN", "x"), ("MUSTER_BROKER_INFLIGHT_MAX", "many")] {
+        for (name, value) in [
+            ("MUSTER_HTPP_LISTEN", "x"),
+            ("MUSTER_BROKER_INFLIGHT_MAX", "many"),
+        ] {
             let error = with(&[(name, value)]).unwrap_err().to_string();
             assert!(error.contains(name), "{error}");
         }

@@ -48,7 +48,11 @@ pub struct Http {
 
 impl Default for Http {
     fn default() -> Self {
-        Self { listen: ([127, 0, 0, 1], 8080).into(), public_url: String::new(), request_timeout_s: 15 }
+        Self {
+            listen: ([127, 0, 0, 1], 8080).into(),
+            public_url: String::new(),
+            request_timeout_s: 15,
+        }
     }
 }
 
@@ -129,7 +133,12 @@ pub struct Auth {
 
 impl Default for Auth {
     fn default() -> Self {
-        Self { issuer: "muster".into(), keys_dir: PathBuf::new(), jwks_url: String::new(), leeway_s: 30 }
+        Self {
+            issuer: "muster".into(),
+            keys_dir: PathBuf::new(),
+            jwks_url: String::new(),
+            leeway_s: 30,
+        }
     }
 }
 
@@ -143,7 +152,10 @@ pub struct Database {
 
 impl Default for Database {
     fn default() -> Self {
-        Self { url: String::new(), connections_max: 16 }
+        Self {
+            url: String::new(),
+            connections_max: 16,
+        }
     }
 }
 
@@ -151,7 +163,10 @@ impl Default for Database {
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let url = if self.url.is_empty() { "embedded" } else { "set" };
-        f.debug_struct("Database").field("url", &url).field("connections_max", &self.connections_max).finish()
+        f.debug_struct("Database")
+            .field("url", &url)
+            .field("connections_max", &self.connections_max)
+            .finish()
     }
 }
 
@@ -165,7 +180,10 @@ pub struct Bridge {
 
 impl Default for Bridge {
     fn default() -> Self {
-        Self { broker: String::new(), backlog_max: 1_000_000 }
+        Self {
+            broker: String::new(),
+            backlog_max: 1_000_000,
+        }
     }
 }
 
@@ -179,7 +197,10 @@ pub struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: "info".into(), format: LogFormat::Text }
+        Self {
+            level: "info".into(),
+            format: LogFormat::Text,
+        }
     }
 }
 
@@ -262,7 +283,11 @@ impl Config {
 
     /// The directory of the signing keys.
     pub fn keys_dir(&self) -> PathBuf {
-        if self.auth.keys_dir.as_os_str().is_empty() { self.data.dir.join("keys") } else { self.auth.keys_dir.clone() }
+        if self.auth.keys_dir.as_os_str().is_empty() {
+            self.data.dir.join("keys")
+        } else {
+            self.auth.keys_dir.clone()
+        }
     }
 
     /// The address of pages and API for people.
@@ -293,7 +318,9 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_refused_with_its_name_and_line() {
-        let error = Config::parse("[http]\nlisten = \"127.0.0.1:1\"\nlissten = 3\n").unwrap_err().to_string();
+        let error = Config::parse("[http]\nlisten = \"127.0.0.1:1\"\nlissten = 3\n")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("lissten") && error.contains("line 3"), "{error}");
         let error = Config::parse("[htttp]\n").unwrap_err().to_string();
         assert!(error.contains("htttp") && error.contains("line 1"), "{error}");
@@ -301,9 +328,16 @@ mod tests {
 
     #[test]
     fn a_value_of_the_wrong_kind_is_refused_with_its_name_and_line() {
-        let error = Config::parse("[broker]\n\nconnections_max = \"many\"\n").unwrap_err().to_string();
-        assert!(error.contains("connections_max") && error.contains("line 3"), "{error}");
-        let error = Config::parse("[http]\nlisten = \"nowhere\"\n").unwrap_err().to_string();
+        let error = Config::parse("[broker]\n\nconnections_max = \"many\"\n")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("connections_max") && error.contains("line 3"),
+            "{error}"
+        );
+        let error = Config::parse("[http]\nlisten = \"nowhere\"\n")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("listen") && error.contains("line 2"), "{error}");
     }
 

@@ -24,7 +24,9 @@ const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 /// # Errors
 /// Another recorder was installed.
 pub fn install_metrics() -> anyhow::Result<PrometheusHandle> {
-    let handle = PrometheusBuilder::new().install_recorder().context("the metrics cannot be collected")?;
+    let handle = PrometheusBuilder::new()
+        .install_recorder()
+        .context("the metrics cannot be collected")?;
     let upkeep = handle.clone();
     tokio::spawn(async move {
         let mut interval = tokio::time::interval(METRICS_UPKEEP);
@@ -70,12 +72,19 @@ pub async fn build(
         readiness,
         metrics: Some(metrics),
     });
-    let credentials = if demo { ensure_demo(&state).await.context("the demo cannot be made")? } else { None };
+    let credentials = if demo {
+        ensure_demo(&state).await.context("the demo cannot be made")?
+    } else {
+        None
+    };
     Ok((router(state).merge(websocket::router(upstream)), credentials))
 }
 
 /// Whether somebody accepts connections there.
 pub async fn answers(address: SocketAddr) -> bool {
     let address = super::bridge::reachable(address);
-    matches!(tokio::time::timeout(PROBE_DEADLINE, TcpStream::connect(address)).await, Ok(Ok(_)))
+    matches!(
+        tokio::time::timeout(PROBE_DEADLINE, TcpStream::connect(address)).await,
+        Ok(Ok(_))
+    )
 }

@@ -42,8 +42,15 @@ async fn broker_address(config: &Config) -> anyhow::Result<SocketAddr> {
     }
     let mut addresses = tokio::net::lookup_host(&config.bridge.broker)
         .await
-        .with_context(|| format!("bridge.broker {:?} is no HOST:PORT that can be resolved", config.bridge.broker))?;
-    addresses.next().with_context(|| format!("bridge.broker {:?} has no address", config.bridge.broker))
+        .with_context(|| {
+            format!(
+                "bridge.broker {:?} is no HOST:PORT that can be resolved",
+                config.bridge.broker
+            )
+        })?;
+    addresses
+        .next()
+        .with_context(|| format!("bridge.broker {:?} has no address", config.bridge.broker))
 }
 
 /// Who listens everywhere is reached on the loopback.

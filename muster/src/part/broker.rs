@@ -27,7 +27,8 @@ pub fn limits(config: &Config) -> Limits {
         retained_max: broker.retained_messages_max,
         retained_bytes_max: broker.retained_bytes_max,
         session_expiry_max: Duration::from_secs(broker.session_expiry_s_max.into()),
-        keep_alive_max: (broker.keep_alive_s_max > 0).then(|| Duration::from_secs(broker.keep_alive_s_max.into())),
+        keep_alive_max: (broker.keep_alive_s_max > 0)
+            .then(|| Duration::from_secs(broker.keep_alive_s_max.into())),
         write_buffer_max: broker.socket_bytes_max,
         write_deadline: Duration::from_secs(broker.write_timeout_s),
         websocket_origins: match broker.ws_origins.as_slice() {
@@ -66,7 +67,9 @@ pub async fn start(config: &Config) -> anyhow::Result<BrokerHandle> {
 /// # Errors
 /// An address is taken.
 pub async fn start_open(config: &Config, websocket: bool) -> anyhow::Result<BrokerHandle> {
-    let mut builder = Broker::builder().limits(limits(config)).listen_tcp(config.broker.mqtt);
+    let mut builder = Broker::builder()
+        .limits(limits(config))
+        .listen_tcp(config.broker.mqtt);
     if websocket {
         builder = builder.listen_websocket(config.broker.ws, config.broker.ws_path.clone());
     }
@@ -82,7 +85,9 @@ pub async fn start_open(config: &Config, websocket: bool) -> anyhow::Result<Brok
 /// An acknowledgement must not promise more than it keeps, so the start says what it keeps.
 fn say_what_holds(asked: Durability) {
     match asked {
-        Durability::Memory => tracing::info!("durability: memory; sessions and retained messages end with the broker"),
+        Durability::Memory => {
+            tracing::info!("durability: memory; sessions and retained messages end with the broker")
+        }
         Durability::Fsync | Durability::Os => tracing::warn!(
             ?asked,
             "durability: memory, whatever was asked; sessions and retained messages end with the broker"

@@ -19,7 +19,9 @@ pub async fn open(config: &Config, mode: EmbeddedMode) -> anyhow::Result<Databas
         mode,
         postgres_bin: None,
     };
-    Database::open(config).await.context("the database cannot be opened")
+    Database::open(config)
+        .await
+        .context("the database cannot be opened")
 }
 
 /// Makes the data directory, for its owner alone.

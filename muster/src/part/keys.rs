@@ -50,7 +50,9 @@ pub async fn verifier(config: &Config) -> anyhow::Result<Verifier> {
         issuer: config.auth.issuer.clone(),
         leeway: Duration::from_secs(config.auth.leeway_s),
     });
-    let verifier = verifier.await.context("nobody could be authenticated, so nothing starts")?;
+    let verifier = verifier
+        .await
+        .context("nobody could be authenticated, so nothing starts")?;
     verifier.spawn_refresh();
     Ok(verifier)
 }
@@ -63,7 +65,10 @@ pub async fn plugins(config: &Config) -> anyhow::Result<Plugins> {
     let archive = Archive {
         client: bridge_client(),
         backlog_max: config.bridge.backlog_max,
-        backlog_bytes_max: config.bridge.backlog_max.saturating_mul(BACKLOG_BYTES_PER_MESSAGE),
+        backlog_bytes_max: config
+            .bridge
+            .backlog_max
+            .saturating_mul(BACKLOG_BYTES_PER_MESSAGE),
     };
     Ok(Plugins {
         authenticator: JwtAuthenticator::new(verifier(config).await?, archive),
@@ -85,8 +90,12 @@ pub fn bridge_client() -> ClientId {
 /// The keys cannot be read.
 pub fn bridge_token(config: &Config) -> anyhow::Result<String> {
     let keys = KeyDir::open(&config.keys_dir()).context("the bridge cannot sign its token")?;
-    let claims =
-        service_claims(&config.auth.issuer, bridge_client(), OffsetDateTime::now_utc(), BRIDGE_TOKEN_TTL);
+    let claims = service_claims(
+        &config.auth.issuer,
+        bridge_client(),
+        OffsetDateTime::now_utc(),
+        BRIDGE_TOKEN_TTL,
+    );
     Ok(keys.signer().mint(&claims))
 }
 
@@ -94,14 +103,20 @@ pub fn bridge_token(config: &Config) -> anyhow::Result<String> {
 /// would keep it.
 pub fn archive_session(config: &Config, authenticator: &JwtAuthenticator) -> KeptSession {
     let now = OffsetDateTime::now_utc();
-    let mut principal =
-        authenticator.principal_of(service_claims(&config.auth.issuer, bridge_client(), now, BRIDGE_TOKEN_TTL));
+    let mut principal = authenticator.principal_of(service_claims(
+        &config.auth.issuer,
+        bridge_client(),
+        now,
+        BRIDGE_TOKEN_TTL,
+    ));
     // It is no connection that could be cut; whoever takes the session over brings a token of its own.
     principal.expires_at = None;
     KeptSession {
         client_id: BRIDGE_CLIENT.into(),
         principal,
-        filters: muster_bridge::FILTERS.map(|filter| TopicFilter::parse(filter).expect("a topic filter")).into(),
+        filters: muster_bridge::FILTERS
+            .map(|filter| TopicFilter::parse(filter).expect("a topic filter"))
+            .into(),
         expiry: Duration::MAX,
     }
 }

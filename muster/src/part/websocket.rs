@@ -60,7 +60,9 @@ async fn upgrade(
                 Ok(mut broker) => {
                     let _ = tokio::io::copy_bidirectional(&mut stream, &mut broker).await;
                 }
-                Err(error) => tracing::warn!(%address, error = format!("{error:#}"), "the broker cannot be reached"),
+                Err(error) => {
+                    tracing::warn!(%address, error = format!("{error:#}"), "the broker cannot be reached")
+                }
             },
         }
     });
@@ -76,8 +78,17 @@ async fn upgrade(
 
 /// The key and the chosen subprotocol of a request for an upgrade (RFC 6455, section 4.2.1).
 fn offer(headers: &HeaderMap) -> Result<(String, &'static str), &'static str> {
-    let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let lists = |name, word: &str| text(name).split(',').any(|part| part.trim().eq_ignore_ascii_case(word));
+    let text = |name: header::HeaderName| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    };
+    let lists = |name, word: &str| {
+        text(name)
+            .split(',')
+            .any(|part| part.trim().eq_ignore_ascii_case(word))
+    };
     if !lists(header::CONNECTION, "upgrade") || !lists(header::UPGRADE, "websocket") {
         return Err("this is MQTT over WebSocket: connect with an MQTT client");
     }
@@ -89,7 +100,10 @@ fn offer(headers: &HeaderMap) -> Result<(String, &'static str), &'static str> {
         return Err("Sec-WebSocket-Key is missing or wrong");
     }
     let subprotocol = select_subprotocol(text(header::SEC_WEBSOCKET_PROTOCOL));
-    Ok((key.to_owned(), subprotocol.ok_or("the subprotocol must be mqtt [MQTT-6.0.0-3]")?))
+    Ok((
+        key.to_owned(),
+        subprotocol.ok_or("the subprotocol must be mqtt [MQTT-6.0.0-3]")?,
+    ))
 }
 
 /// Asks the broker's own listener for an upgrade; the stream then carries frames.
@@ -108,7 +122,9 @@ async fn connect(address: SocketAddr, path: &str, subprotocol: &str) -> anyhow::
         let mut head = String::new();
         loop {
             let mut line = String::new();
-            let read = tokio::io::AsyncReadExt::take(&mut reader, UPSTREAM_HEAD_MAX).read_line(&mut line).await?;
+            let read = tokio::io::AsyncReadExt::take(&mut reader, UPSTREAM_HEAD_MAX)
+                .read_line(&mut line)
+                .await?;
             head.push_str(&line);
             if read == 0 || head.len() as u64 > UPSTREAM_HEAD_MAX {
                 bail!("it answered no upgrade");
@@ -131,7 +147,10 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (header::HeaderName::from_static(name), value.parse().unwrap())).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (header::HeaderName::from_static(name), value.parse().unwrap()))
+            .collect()
     }
 
     #[test]
@@ -147,7 +166,11 @@ mod tests {
         for missing in 0..whole.len() {
             let mut part = whole.to_vec();
             part.remove(missing);
-            assert!(offer(&headers(&part)).is_err(), "taken without {}", whole[missing].0);
+            assert!(
+                offer(&headers(&part)).is_err(),
+                "taken without {}",
+                whole[missing].0
+            );
         }
     }
 }

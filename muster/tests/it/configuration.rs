@@ -7,14 +7,21 @@ fn refused(file: &str, expected: &[&str]) {
     let path = dir.path().join("muster.toml");
     std::fs::write(&path, file).unwrap();
     for part in ["up", "broker", "bridge", "api"] {
-        let output =
-            command().args([part, "--config"]).arg(&path).current_dir(dir.path()).output().expect("the binary runs");
+        let output = command()
+            .args([part, "--config"])
+            .arg(&path)
+            .current_dir(dir.path())
+            .output()
+            .expect("the binary runs");
         let text = text(&output);
         assert!(!output.status.success(), "{part} started with {file:?}");
         for expected in expected {
             assert!(text.contains(expected), "{part}: {text}");
         }
-        assert!(!dir.path().join("data").exists(), "{part} made a data directory in spite of its configuration");
+        assert!(
+            !dir.path().join("data").exists(),
+            "{part} made a data directory in spite of its configuration"
+        );
     }
 }
 
@@ -32,16 +39,32 @@ fn a_wrong_value_is_refused_with_its_name_and_line() {
 #[test]
 fn a_missing_file_and_an_unknown_variable_are_refused_by_name() {
     let output = run(&["up", "--config", "/nonexistent/muster.toml"]);
-    assert!(!output.status.success() && text(&output).contains("/nonexistent/muster.toml"), "{}", text(&output));
+    assert!(
+        !output.status.success() && text(&output).contains("/nonexistent/muster.toml"),
+        "{}",
+        text(&output)
+    );
 
-    let output = Site::new().command(&["up"]).env("MUSTER_HTPP_LISTEN", "127.0.0.1:1").output().unwrap();
-    assert!(!output.status.success() && text(&output).contains("MUSTER_HTPP_LISTEN"), "{}", text(&output));
+    let output = Site::new()
+        .command(&["up"])
+        .env("MUSTER_HTPP_LISTEN", "127.0.0.1:1")
+        .output()
+        .unwrap();
+    assert!(
+        !output.status.success() && text(&output).contains("MUSTER_HTPP_LISTEN"),
+        "{}",
+        text(&output)
+    );
 }
 
 #[test]
 fn help_teaches_every_command() {
     for part in ["up", "broker", "bridge", "api", "token", "doctor", "crowd"] {
         let output = run(&[part, "--help"]);
-        assert!(output.status.success() && text(&output).contains("Usage: muster"), "{part}: {}", text(&output));
+        assert!(
+            output.status.success() && text(&output).contains("Usage: muster"),
+            "{part}: {}",
+            text(&output)
+        );
     }
 }

@@ -19,16 +19,34 @@ pub fn finish(mut crowd: Process, patience: Duration) -> Value {
     let status = crowd.wait(patience);
     let output = crowd.output();
     assert!(status.success(), "the crowd found something wrong:\n{output}");
-    let line = output.lines().find(|line| line.starts_with('{')).unwrap_or_else(|| panic!("no report in:\n{output}"));
+    let line = output
+        .lines()
+        .find(|line| line.starts_with('{'))
+        .unwrap_or_else(|| panic!("no report in:\n{output}"));
     let report: Value = serde_json::from_str(line).expect("the report is JSON");
     let messages = &report["messages"];
-    let count = |key: &str| messages[key].as_u64().unwrap_or_else(|| panic!("no {key} in {report}"));
+    let count = |key: &str| {
+        messages[key]
+            .as_u64()
+            .unwrap_or_else(|| panic!("no {key} in {report}"))
+    };
     assert!(count("sent") > 0, "{report}");
-    for key in ["lost_delivery", "lost_archive", "doubled_delivery", "doubled_archive", "out_of_order", "unexpected"] {
+    for key in [
+        "lost_delivery",
+        "lost_archive",
+        "doubled_delivery",
+        "doubled_archive",
+        "out_of_order",
+        "unexpected",
+    ] {
         assert_eq!(count(key), 0, "{key} in {report}");
     }
     assert_eq!(count("acked"), count("sent"), "{report}");
-    assert_eq!(count("stored"), count("acked"), "every acknowledged message is stored once: {report}");
+    assert_eq!(
+        count("stored"),
+        count("acked"),
+        "every acknowledged message is stored once: {report}"
+    );
     println!("{report}");
     report
 }
@@ -37,7 +55,10 @@ pub fn finish(mut crowd: Process, patience: Duration) -> Value {
 fn a_small_crowd_is_helped() {
     let site = Site::new();
     let up = site.up();
-    let crowd = start(&site, &["--participants", "40", "--operators", "5", "--messages", "5"]);
+    let crowd = start(
+        &site,
+        &["--participants", "40", "--operators", "5", "--messages", "5"],
+    );
     finish(crowd, Duration::from_secs(120));
     assert!(up.stop().success());
 }
@@ -45,7 +66,14 @@ fn a_small_crowd_is_helped() {
 #[test]
 fn a_crowd_without_a_muster_says_what_is_wrong() {
     let site = Site::new();
-    let mut crowd = start(&site, &["--participants", "1", "--operators", "1", "--messages", "1"]);
+    let mut crowd = start(
+        &site,
+        &["--participants", "1", "--operators", "1", "--messages", "1"],
+    );
     let status = crowd.wait(Duration::from_secs(60));
-    assert!(!status.success() && crowd.output().contains(&site.url()), "{}", crowd.output());
+    assert!(
+        !status.success() && crowd.output().contains(&site.url()),
+        "{}",
+        crowd.output()
+    );
 }

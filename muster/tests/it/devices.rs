@@ -17,7 +17,9 @@ fn mint(site: &Site, args: &[&str]) -> String {
 
 fn options(site: &Site, client: &str, token: &str) -> MqttOptions {
     let mut options = MqttOptions::new(client, site.mqtt.ip().to_string(), site.mqtt.port());
-    options.set_credentials("any", token).set_keep_alive(Duration::from_secs(5));
+    options
+        .set_credentials("any", token)
+        .set_keep_alive(Duration::from_secs(5));
     options
 }
 
@@ -26,15 +28,26 @@ fn a_radio_says_where_it_is_and_nothing_else() {
     let site = Site::new();
     let up = site.up();
     let (event, agency) = (EventId::new().to_string(), AgencyId::new().to_string());
-    let token = mint(&site, &["--role", "device", "--client", "beacon-7", "--event", &event, "--agency", &agency]);
+    let token = mint(
+        &site,
+        &[
+            "--role", "device", "--client", "beacon-7", "--event", &event, "--agency", &agency,
+        ],
+    );
 
     let answer = |topic: String, payload: &'static str| {
         let (site, token) = (&site, &token);
         runtime().block_on(async move {
             let (client, mut events) = AsyncClient::new(options(site, "beacon-7", token), 10);
-            client.publish(topic, QoS::AtLeastOnce, false, payload).await.unwrap();
+            client
+                .publish(topic, QoS::AtLeastOnce, false, payload)
+                .await
+                .unwrap();
             loop {
-                let event = tokio::time::timeout(Duration::from_secs(20), events.poll()).await.unwrap().unwrap();
+                let event = tokio::time::timeout(Duration::from_secs(20), events.poll())
+                    .await
+                    .unwrap()
+                    .unwrap();
                 if let Event::Incoming(Incoming::PubAck(ack)) = event {
                     break ack.reason;
                 }
@@ -43,9 +56,18 @@ fn a_radio_says_where_it_is_and_nothing_else() {
     };
     let here = r#"{"_type":"location","lat":52.5,"lon":13.4,"tst":1795000000,"acc":5}"#;
     let taken = answer(format!("ev/{event}/loc/devices/beacon-7"), here);
-    assert!(matches!(taken, PubAckReason::Success | PubAckReason::NoMatchingSubscribers), "{taken:?}");
-    assert_eq!(answer(format!("ev/{event}/loc/devices/beacon-8"), here), PubAckReason::NotAuthorized);
-    assert_eq!(answer(format!("ev/{}/loc/devices/beacon-7", EventId::new()), here), PubAckReason::NotAuthorized);
+    assert!(
+        matches!(taken, PubAckReason::Success | PubAckReason::NoMatchingSubscribers),
+        "{taken:?}"
+    );
+    assert_eq!(
+        answer(format!("ev/{event}/loc/devices/beacon-8"), here),
+        PubAckReason::NotAuthorized
+    );
+    assert_eq!(
+        answer(format!("ev/{}/loc/devices/beacon-7", EventId::new()), here),
+        PubAckReason::NotAuthorized
+    );
     assert!(up.stop().success());
 }
 
@@ -55,14 +77,21 @@ fn an_expired_token_is_refused_with_a_reason() {
     site.settings.push(("MUSTER_AUTH_LEEWAY_S", "0".into()));
     let up = site.up();
     let event = EventId::new().to_string();
-    let args = ["--role", "device", "--client", "late", "--event", &event, "--agency", &event, "--ttl", "1s"];
+    let args = [
+        "--role", "device", "--client", "late", "--event", &event, "--agency", &event, "--ttl", "1s",
+    ];
     let token = mint(&site, &args);
     crate::muster::eventually("the token is past its end", || {
         let refused = runtime().block_on(async {
             let (_client, mut events) = AsyncClient::new(options(&site, "late", &token), 10);
             loop {
-                match tokio::time::timeout(Duration::from_secs(20), events.poll()).await.unwrap() {
-                    Ok(Event::Incoming(Incoming::ConnAck(ack))) => break ack.code != ConnectReturnCode::Success,
+                match tokio::time::timeout(Duration::from_secs(20), events.poll())
+                    .await
+                    .unwrap()
+                {
+                    Ok(Event::Incoming(Incoming::ConnAck(ack))) => {
+                        break ack.code != ConnectReturnCode::Success;
+                    }
                     Ok(_) => {}
                     Err(ConnectionError::ConnectionRefused(code)) => {
                         assert_eq!(code, ConnectReturnCode::NotAuthorized);

@@ -18,9 +18,19 @@ struct Cluster {
 impl Cluster {
     fn start() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let database = runtime.block_on(Database::open(DatabaseConfig::embedded(dir.path()))).expect("PostgreSQL starts");
-        Self { runtime, database, _dir: dir }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let database = runtime
+            .block_on(Database::open(DatabaseConfig::embedded(dir.path())))
+            .expect("PostgreSQL starts");
+        Self {
+            runtime,
+            database,
+            _dir: dir,
+        }
     }
 
     fn url(&self) -> String {
@@ -29,17 +39,22 @@ impl Cluster {
 
     fn chat_messages(&self) -> i64 {
         let count = sqlx::query_scalar("SELECT count(*) FROM chat_messages");
-        self.runtime.block_on(count.fetch_one(self.database.pool())).expect("the database answers")
+        self.runtime
+            .block_on(count.fetch_one(self.database.pool()))
+            .expect("the database answers")
     }
 
     fn stop(&self) {
         let server = self.database.embedded().expect("an embedded server");
-        self.runtime.block_on(server.stop(StopMode::Immediate, Duration::from_secs(10)));
+        self.runtime
+            .block_on(server.stop(StopMode::Immediate, Duration::from_secs(10)));
     }
 
     fn start_again(&self) {
         let server = self.database.embedded().expect("an embedded server");
-        self.runtime.block_on(server.start()).expect("PostgreSQL starts again");
+        self.runtime
+            .block_on(server.start())
+            .expect("PostgreSQL starts again");
     }
 }
 
@@ -77,7 +92,6 @@ impl Parts {
     }
 }
 
-
 /// The published load of the seed service: 257 chats, 10 messages per second of each participant.
 const LOAD: [&str; 6] = ["--chats", "257", "--rate", "10", "--duration", "25"];
 
@@ -91,7 +105,9 @@ fn kill_9_of_the_bridge_under_load_loses_and_doubles_nothing() {
     let crowd = crowd::start(&site, &LOAD);
     for kills in 1..=3 {
         let before = cluster.chat_messages();
-        eventually("messages are being stored", || cluster.chat_messages() > before + 1_000);
+        eventually("messages are being stored", || {
+            cluster.chat_messages() > before + 1_000
+        });
         parts.bridge.kill();
         println!("killed the bridge, {kills}");
         parts.bridge = site.start(&["bridge"]);

@@ -5,21 +5,30 @@ use rustix::process::Signal;
 use crate::muster::{Process, Site, eventually, text};
 
 fn value<'a>(output: &'a str, label: &str) -> Option<&'a str> {
-    output.lines().find_map(|line| line.trim().strip_prefix(label)?.strip_prefix(':')).map(str::trim)
+    output
+        .lines()
+        .find_map(|line| line.trim().strip_prefix(label)?.strip_prefix(':'))
+        .map(str::trim)
 }
 
 fn joinable(site: &Site) -> bool {
-    site.get("/api/v1/events/FEST-42").is_some_and(|(status, _)| status == 200)
+    site.get("/api/v1/events/FEST-42")
+        .is_some_and(|(status, _)| status == 200)
 }
 
 #[test]
 fn the_first_start_prints_the_credentials_once_and_the_next_goes_on_with_the_same_data() {
     let site = Site::new();
     let first = site.up();
-    eventually("the first start prints the password", || value(&first.output(), "Organizer password").is_some());
+    eventually("the first start prints the password", || {
+        value(&first.output(), "Organizer password").is_some()
+    });
     let printed = first.output();
     assert_eq!(value(&printed, "Join code"), Some("FEST-42"), "{printed}");
-    assert!(printed.contains(&site.http.port().to_string()), "no address in:\n{printed}");
+    assert!(
+        printed.contains(&site.http.port().to_string()),
+        "no address in:\n{printed}"
+    );
     assert!(joinable(&site));
     let password = value(&printed, "Organizer password").unwrap().to_owned();
 
@@ -29,10 +38,20 @@ fn the_first_start_prints_the_credentials_once_and_the_next_goes_on_with_the_sam
     assert!(joinable(&site), "the event is still there");
     let login = format!("{}/api/v1/auth/login", site.url());
     let body = serde_json::json!({"email": value(&printed, "Organizer").unwrap(), "password": password});
-    let status = crate::muster::runtime()
-        .block_on(async { crate::muster::client().post(login).json(&body).send().await.unwrap().status() });
+    let status = crate::muster::runtime().block_on(async {
+        crate::muster::client()
+            .post(login)
+            .json(&body)
+            .send()
+            .await
+            .unwrap()
+            .status()
+    });
     assert_eq!(status, 200, "the printed credentials open the console");
-    assert!(!second.output().contains(&password), "the password is printed once only");
+    assert!(
+        !second.output().contains(&password),
+        "the password is printed once only"
+    );
     assert!(second.stop().success());
 }
 
@@ -43,7 +62,10 @@ fn ctrl_c_stops_it_cleanly() {
     process.signal(Signal::INT);
     eventually("it ends after Ctrl-C", || !process.runs());
     assert!(process.stop_status().success(), "{}", process.output());
-    assert!(!site.data().join("postgres/postmaster.pid").exists(), "PostgreSQL was left running");
+    assert!(
+        !site.data().join("postgres/postmaster.pid").exists(),
+        "PostgreSQL was left running"
+    );
 }
 
 #[test]
@@ -72,7 +94,11 @@ fn two_run_at_once_and_the_same_data_directory_is_refused() {
     let mut intruder = Process::start(intruder);
     let status = intruder.wait(crate::muster::PATIENCE);
     assert!(!status.success());
-    assert!(intruder.output().contains("data"), "names the directory:\n{}", intruder.output());
+    assert!(
+        intruder.output().contains("data"),
+        "names the directory:\n{}",
+        intruder.output()
+    );
 
     assert!(first.stop().success());
     assert!(second.stop().success());
@@ -84,7 +110,10 @@ fn a_taken_port_is_named() {
     let _holder = std::net::TcpListener::bind(site.http).unwrap();
     let output = site.command(&["up"]).output().unwrap();
     let text = text(&output);
-    assert!(!output.status.success() && text.contains(&site.http.to_string()), "{text}");
+    assert!(
+        !output.status.success() && text.contains(&site.http.to_string()),
+        "{text}"
+    );
 }
 
 #[test]
@@ -96,7 +125,10 @@ fn doctor_says_what_is_wrong_and_what_to_do() {
     let _holder = std::net::TcpListener::bind(site.mqtt).unwrap();
     let output = site.command(&["doctor"]).output().unwrap();
     let text = text(&output);
-    assert!(!output.status.success() && text.contains(&site.mqtt.to_string()), "{text}");
+    assert!(
+        !output.status.success() && text.contains(&site.mqtt.to_string()),
+        "{text}"
+    );
 }
 
 #[test]

@@ -26,12 +26,20 @@ pub fn command() -> Command {
 pub fn run(args: &[&str]) -> Output {
     // A directory without config/muster.toml: the defaults hold.
     let dir = tempfile::tempdir().expect("a temporary directory");
-    command().args(args).current_dir(dir.path()).output().expect("the binary runs")
+    command()
+        .args(args)
+        .current_dir(dir.path())
+        .output()
+        .expect("the binary runs")
 }
 
 /// What a finished program wrote, both streams.
 pub fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
 }
 
 /// Asks again until the answer is yes.
@@ -48,7 +56,9 @@ pub fn eventually(what: &str, mut yes: impl FnMut() -> bool) {
 
 /// An address that is free at this moment.
 pub fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port")
 }
 
 /// A running process of Muster; killed when dropped.
@@ -60,11 +70,17 @@ pub struct Process {
 impl Process {
     /// Starts the binary; what it prints is kept.
     pub fn start(mut command: Command) -> Self {
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
         let output = Arc::new(Mutex::new(String::new()));
-        let streams: [Box<dyn Read + Send>; 2] =
-            [Box::new(child.stdout.take().expect("piped")), Box::new(child.stderr.take().expect("piped"))];
+        let streams: [Box<dyn Read + Send>; 2] = [
+            Box::new(child.stdout.take().expect("piped")),
+            Box::new(child.stderr.take().expect("piped")),
+        ];
         for stream in streams {
             let output = Arc::clone(&output);
             std::thread::spawn(move || {
@@ -121,7 +137,11 @@ impl Process {
     pub fn wait(&mut self, patience: Duration) -> ExitStatus {
         let deadline = Instant::now() + patience;
         while self.runs() {
-            assert!(Instant::now() < deadline, "the process did not end within {patience:?}:\n{}", self.output());
+            assert!(
+                Instant::now() < deadline,
+                "the process did not end within {patience:?}:\n{}",
+                self.output()
+            );
             std::thread::park_timeout(Duration::from_millis(50));
         }
         self.child.wait().expect("the child ended")
@@ -151,7 +171,13 @@ pub struct Site {
 impl Site {
     pub fn new() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        Self { dir, http: free_address(), mqtt: free_address(), ws: free_address(), settings: Vec::new() }
+        Self {
+            dir,
+            http: free_address(),
+            mqtt: free_address(),
+            ws: free_address(),
+            settings: Vec::new(),
+        }
     }
 
     pub fn dir(&self) -> &Path {
@@ -205,7 +231,11 @@ impl Site {
     pub fn wait_ready(&self, processes: &mut [&mut Process]) {
         eventually("/readyz answers 200", || {
             for process in processes.iter_mut() {
-                assert!(process.runs(), "a process ended before it was ready:\n{}", process.output());
+                assert!(
+                    process.runs(),
+                    "a process ended before it was ready:\n{}",
+                    process.output()
+                );
             }
             self.get("/readyz").is_some_and(|(status, _)| status == 200)
         });
@@ -214,11 +244,17 @@ impl Site {
 
 /// A runtime for the HTTP calls of one test.
 pub fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
 }
 
 /// An HTTP client that gives up on a silent server.
 pub fn client() -> reqwest::Client {
     rustls::crypto::ring::default_provider().install_default().ok();
-    reqwest::Client::builder().timeout(Duration::from_secs(10)).build().expect("an HTTP client")
+    reqwest::Client::builder()
+        .timeout(Duration::from_secs(10))
+        .build()
+        .expect("an HTTP client")
 }

@@ -11,18 +11,34 @@ use crate::muster::{Site, eventually, run, runtime, text};
 fn it_refuses_an_address_that_others_can_reach() {
     let output = run(&["broker", "--open", "--listen", "0.0.0.0:0"]);
     let text = text(&output);
-    assert!(!output.status.success() && text.contains("--i-know-this-is-open"), "{text}");
+    assert!(
+        !output.status.success() && text.contains("--i-know-this-is-open"),
+        "{text}"
+    );
 }
 
 #[test]
 fn it_takes_anonymous_clients_and_says_what_holds() {
     let site = Site::new();
     let (mqtt, ws) = (site.mqtt.to_string(), site.ws.to_string());
-    let process = site.start(&["broker", "--open", "--listen", &mqtt, "--ws", &ws, "--durability", "fsync"]);
+    let process = site.start(&[
+        "broker",
+        "--open",
+        "--listen",
+        &mqtt,
+        "--ws",
+        &ws,
+        "--durability",
+        "fsync",
+    ]);
     eventually("both listeners are open", || {
         std::net::TcpStream::connect(site.mqtt).is_ok() && std::net::TcpStream::connect(site.ws).is_ok()
     });
-    assert!(process.output().contains("memory"), "says that nothing survives:\n{}", process.output());
+    assert!(
+        process.output().contains("memory"),
+        "says that nothing survives:\n{}",
+        process.output()
+    );
 
     let received = runtime().block_on(async {
         let mut options = MqttOptions::new("anybody", site.mqtt.ip().to_string(), site.mqtt.port());
@@ -30,9 +46,16 @@ fn it_takes_anonymous_clients_and_says_what_holds() {
         let (client, mut events) = AsyncClient::new(options, 10);
         client.subscribe("anything/#", QoS::AtLeastOnce).await.unwrap();
         loop {
-            match tokio::time::timeout(Duration::from_secs(20), events.poll()).await.unwrap().unwrap() {
+            match tokio::time::timeout(Duration::from_secs(20), events.poll())
+                .await
+                .unwrap()
+                .unwrap()
+            {
                 Event::Incoming(Incoming::SubAck(_)) => {
-                    client.publish("anything/at/all", QoS::AtLeastOnce, false, "hello").await.unwrap();
+                    client
+                        .publish("anything/at/all", QoS::AtLeastOnce, false, "hello")
+                        .await
+                        .unwrap();
                 }
                 Event::Incoming(Incoming::Publish(publish)) => break publish.payload,
                 _ => {}
