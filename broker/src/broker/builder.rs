@@ -58,7 +58,10 @@ impl Broker {
                 .with_engine(|engine, effects| engine.keep_session(kept, now, effects))
                 .map_err(|reason| {
                     shared.stop.cancel();
-                    BrokerError::KeptSession { client_id: client_id.as_str().to_owned(), reason }
+                    BrokerError::KeptSession {
+                        client_id: client_id.as_str().to_owned(),
+                        reason,
+                    }
                 })?;
         }
         let mut tcp_addresses = Vec::new();

@@ -62,8 +62,7 @@ impl Disconnect {
         let empty = self.properties == DisconnectProperties::default();
         if self.reason != ReasonCode::NORMAL_DISCONNECTION || !empty {
             out.u8(self.reason.as_u8());
-        }
-        if !empty {
+            // The length of no properties may be left out, but rumqttc 0.25 then loses the reason.
             self.properties.write_block(out);
         }
     }

@@ -411,6 +411,9 @@ fn short_forms_are_written() {
     assert_eq!(written(&refusal, V3), [0x40, 2, 0, 7]);
     let bye = Packet::Disconnect(Disconnect::with_reason(R::NORMAL_DISCONNECTION));
     assert_eq!(written(&bye, V5), [0xE0, 0]);
+    // With a property length: some clients lose the reason without it.
+    let cut = Packet::Disconnect(Disconnect::with_reason(R::SessionTakenOver));
+    assert_eq!(written(&cut, V5), [0xE0, 2, 0x8E, 0]);
     assert_eq!(written(&Packet::Pubrel(Ack::success(id)), V3), [0x62, 2, 0, 7]);
     let codes = vec![R::GrantedQos1, R::NotAuthorized];
     let suback = Packet::Suback(Suback {

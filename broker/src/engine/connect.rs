@@ -132,7 +132,9 @@ impl Engine {
         let epoch = self.number();
         self.disarm(key);
         let expiry_max = params.principal.limits.session_expiry_max;
-        let session_expiry = params.session_expiry.min(expiry_max.unwrap_or(self.limits.session_expiry_max));
+        let session_expiry = params
+            .session_expiry
+            .min(expiry_max.unwrap_or(self.limits.session_expiry_max));
         let window = params.receive_maximum.min(self.limits.inflight_max);
         let bounds = QueueBounds::of(&self.limits, &params.principal);
         let session = &mut self.sessions[key as usize];

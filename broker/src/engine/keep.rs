@@ -73,7 +73,10 @@ impl Engine {
                 return Err(reason);
             }
         }
-        let ending = Ending::Client { reason: ReasonCode::NORMAL_DISCONNECTION, session_expiry: None };
+        let ending = Ending::Client {
+            reason: ReasonCode::NORMAL_DISCONNECTION,
+            session_expiry: None,
+        };
         self.disconnect(connection, ending, now, effects);
         Ok(true)
     }

@@ -13,7 +13,10 @@ fn archive() -> KeptSession {
     KeptSession {
         client_id: "archive".into(),
         principal: Principal::anonymous(),
-        filters: vec![TopicFilter::parse("a/#").unwrap(), TopicFilter::parse("b/+").unwrap()],
+        filters: vec![
+            TopicFilter::parse("a/#").unwrap(),
+            TopicFilter::parse("b/+").unwrap(),
+        ],
         expiry: Duration::from_secs(3_600),
     }
 }
@@ -49,7 +52,21 @@ impl Authorizer for DenyAll {
 
 #[tokio::test]
 async fn a_kept_session_that_may_not_subscribe_starts_no_broker() {
-    let started = Broker::builder().authorizer(DenyAll).keep_session(archive()).build().start().await;
+    let started = Broker::builder()
+        .authorizer(DenyAll)
+        .keep_session(archive())
+        .build()
+        .start()
+        .await;
     let error = started.err().expect("no broker");
-    assert!(matches!(error, BrokerError::KeptSession { reason: ReasonCode::NotAuthorized, .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            BrokerError::KeptSession {
+                reason: ReasonCode::NotAuthorized,
+                ..
+            }
+        ),
+        "{error}"
+    );
 }

@@ -32,7 +32,15 @@ impl Log for Disk {
 }
 
 fn replies(out: &[Outgoing]) -> Vec<&Reply> {
-    out.iter().filter_map(|item| if let Outgoing::Reply(reply) = item { Some(reply) } else { None }).collect()
+    out.iter()
+        .filter_map(|item| {
+            if let Outgoing::Reply(reply) = item {
+                Some(reply)
+            } else {
+                None
+            }
+        })
+        .collect()
 }
 
 #[test]
@@ -42,24 +50,34 @@ fn nothing_is_acknowledged_before_it_is_durable_and_all_of_it_after() {
     let receiver = sim.connect("receiver", Principal::anonymous(), Version::V5, 10);
     sim.subscribe(receiver, "t", QoS::ExactlyOnce);
     assert!(sim.pull(receiver).is_empty(), "the SUBACK waits");
-    disk.durable.store(disk.appended.load(Ordering::Relaxed), Ordering::Relaxed);
+    disk.durable
+        .store(disk.appended.load(Ordering::Relaxed), Ordering::Relaxed);
     sim.effects.wakes.clear();
     sim.engine.durable_advanced(&mut sim.effects);
     assert_eq!(sim.effects.wakes.len(), 1);
     assert!(matches!(replies(&sim.pull(receiver))[..], [Reply::Suback(..)]));
 
     let publisher = sim.connect("publisher", Principal::anonymous(), Version::V5, 10);
-    sim.give(publisher, Packet::Publish(publish("t", QoS::AtLeastOnce, 1, "a"))).unwrap();
+    sim.give(publisher, Packet::Publish(publish("t", QoS::AtLeastOnce, 1, "a")))
+        .unwrap();
     let after_first = disk.appended.load(Ordering::Relaxed);
-    sim.give(publisher, Packet::Publish(publish("t", QoS::ExactlyOnce, 2, "b"))).unwrap();
+    sim.give(publisher, Packet::Publish(publish("t", QoS::ExactlyOnce, 2, "b")))
+        .unwrap();
     sim.give(publisher, Packet::Pingreq).unwrap();
-    assert!(sim.pull(publisher).is_empty(), "answers keep their order, so the last one waits too");
+    assert!(
+        sim.pull(publisher).is_empty(),
+        "answers keep their order, so the last one waits too"
+    );
     disk.durable.store(after_first, Ordering::Relaxed);
     sim.engine.durable_advanced(&mut sim.effects);
     assert!(matches!(replies(&sim.pull(publisher))[..], [Reply::Puback(..)]));
-    disk.durable.store(disk.appended.load(Ordering::Relaxed), Ordering::Relaxed);
+    disk.durable
+        .store(disk.appended.load(Ordering::Relaxed), Ordering::Relaxed);
     sim.engine.durable_advanced(&mut sim.effects);
-    assert!(matches!(replies(&sim.pull(publisher))[..], [Reply::Pubrec(..), Reply::Pingresp]));
+    assert!(matches!(
+        replies(&sim.pull(publisher))[..],
+        [Reply::Pubrec(..), Reply::Pingresp]
+    ));
 }
 
 #[test]
@@ -67,6 +85,7 @@ fn a_publish_that_nobody_keeps_waits_for_nothing() {
     let disk = Disk::default();
     let mut sim = Sim::with_log(Limits::default(), Box::new(disk));
     let publisher = sim.connect("publisher", Principal::anonymous(), Version::V5, 10);
-    sim.give(publisher, Packet::Publish(publish("t", QoS::AtLeastOnce, 1, "a"))).unwrap();
+    sim.give(publisher, Packet::Publish(publish("t", QoS::AtLeastOnce, 1, "a")))
+        .unwrap();
     assert!(matches!(replies(&sim.pull(publisher))[..], [Reply::Puback(..)]));
 }

@@ -12,7 +12,9 @@ use crate::plugin::Principal;
 use crate::reason::ReasonCode;
 
 const CLIENTS: usize = 3;
-const LOST: Ending = Ending::Lost { reason: ReasonCode::UnspecifiedError };
+const LOST: Ending = Ending::Lost {
+    reason: ReasonCode::UnspecifiedError,
+};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -64,21 +66,36 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let mut sim = Sim::new(Limits { inflight_max: 4, ..Limits::default() });
+        let mut sim = Sim::new(Limits {
+            inflight_max: 4,
+            ..Limits::default()
+        });
         let clients = (0..CLIENTS)
             .map(|at| {
                 let connection = sim.connect(&format!("c{at}"), Principal::anonymous(), Version::V5, 4);
                 sim.subscribe(connection, "t/+", QoS::ExactlyOnce);
                 sim.pull(connection);
-                Client { connection: Some(connection), window: 4, next_id: 1, ..Client::default() }
+                Client {
+                    connection: Some(connection),
+                    window: 4,
+                    next_id: 1,
+                    ..Client::default()
+                }
             })
             .collect();
-        Self { sim, clients, published: 0, accepted: BTreeMap::new() }
+        Self {
+            sim,
+            clients,
+            published: 0,
+            accepted: BTreeMap::new(),
+        }
     }
 
     fn publish(&mut self, at: usize, qos: QoS) {
         let client = &mut self.clients[at];
-        let Some(connection) = client.connection else { return };
+        let Some(connection) = client.connection else {
+            return;
+        };
         let number = self.published;
         self.published += 1;
         let packet_id = client.next_id;
@@ -92,20 +109,28 @@ impl World {
     fn send_publish(&mut self, connection: ConnectionKey, packet_id: u16, qos: QoS, number: u32) {
         let topic = format!("t/{}", qos.as_u8());
         let packet = publish(&topic, qos, packet_id, number.to_be_bytes().to_vec());
-        self.sim.give(connection, Packet::Publish(packet)).expect("a publish is taken");
+        self.sim
+            .give(connection, Packet::Publish(packet))
+            .expect("a publish is taken");
     }
 
     fn receive(&mut self, at: usize, acks: usize) {
-        let Some(connection) = self.clients[at].connection else { return };
+        let Some(connection) = self.clients[at].connection else {
+            return;
+        };
         for item in self.sim.pull(connection) {
             self.arrive(at, item);
         }
         for _ in 0..acks {
-            let Some(packet) = self.clients[at].owed.pop_front() else { break };
+            let Some(packet) = self.clients[at].owed.pop_front() else {
+                break;
+            };
             if let Packet::Puback(ack) | Packet::Pubcomp(ack) = &packet {
                 self.clients[at].unfinished.remove(&ack.packet_id);
             }
-            self.sim.give(connection, packet).expect("an acknowledgement is taken");
+            self.sim
+                .give(connection, packet)
+                .expect("an acknowledgement is taken");
         }
     }
 
@@ -113,7 +138,9 @@ impl World {
         let client = &mut self.clients[at];
         match item {
             Outgoing::Publish(outbound) => {
-                let payload: [u8; 4] = outbound.queued.message.payload[..].try_into().expect("four bytes");
+                let payload: [u8; 4] = outbound.queued.message.payload[..]
+                    .try_into()
+                    .expect("four bytes");
                 let number = u32::from_be_bytes(payload);
                 let got = client.got.entry(outbound.queued.qos).or_default();
                 let Some(packet_id) = outbound.packet_id else {
@@ -121,7 +148,10 @@ impl World {
                     return;
                 };
                 client.unfinished.insert(packet_id);
-                assert!(client.unfinished.len() <= usize::from(client.window), "the receive maximum is kept");
+                assert!(
+                    client.unfinished.len() <= usize::from(client.window),
+                    "the receive maximum is kept"
+                );
                 if outbound.queued.qos == QoS::AtLeastOnce {
                     // It may come again, by this hop or because its publisher repeated it.
                     if !got.contains(&number) {
@@ -155,13 +185,17 @@ impl World {
     fn accept(&mut self, at: usize, packet_id: PacketId) {
         let outgoing = &mut self.clients[at].outgoing;
         // A repetition may be answered twice.
-        let Some(place) = outgoing.iter().position(|(id, ..)| *id == packet_id.get()) else { return };
+        let Some(place) = outgoing.iter().position(|(id, ..)| *id == packet_id.get()) else {
+            return;
+        };
         let (_, qos, number, _) = outgoing.remove(place);
         self.accepted.entry(qos).or_default().insert(number);
     }
 
     fn vanish(&mut self, at: usize, arrived: bool) {
-        let Some(connection) = self.clients[at].connection else { return };
+        let Some(connection) = self.clients[at].connection else {
+            return;
+        };
         let last = self.sim.pull(connection);
         if arrived {
             last.into_iter().for_each(|item| self.arrive(at, item));
@@ -182,12 +216,18 @@ impl World {
     fn come_back(&mut self, at: usize, window: u16) {
         let old = self.clients[at].connection;
         self.forget(at);
-        let connection = self.sim.connect(&format!("c{at}"), Principal::anonymous(), Version::V5, window);
+        let connection = self
+            .sim
+            .connect(&format!("c{at}"), Principal::anonymous(), Version::V5, window);
         if let Some(old) = old {
             let mut out = Vec::new();
             let (engine, effects, now) = (&mut self.sim.engine, &mut self.sim.effects, self.sim.now);
             let told = engine.pull(old, 4096, now, &mut out, effects);
-            assert_eq!(told, Err(ReasonCode::SessionTakenOver), "the old connection learns it");
+            assert_eq!(
+                told,
+                Err(ReasonCode::SessionTakenOver),
+                "the old connection learns it"
+            );
             engine.disconnect(old, LOST, now, effects);
         }
         let client = &mut self.clients[at];
@@ -196,7 +236,10 @@ impl World {
         client.window = window.max(4);
         for (packet_id, qos, number, released) in client.outgoing.clone() {
             match released {
-                true => self.sim.give(connection, Packet::Pubrel(Ack::success(id(packet_id)))).expect("taken"),
+                true => self
+                    .sim
+                    .give(connection, Packet::Pubrel(Ack::success(id(packet_id))))
+                    .expect("taken"),
                 false => self.send_publish(connection, packet_id, qos, number),
             }
         }

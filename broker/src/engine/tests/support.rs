@@ -46,7 +46,11 @@ impl Sim {
 
     pub(super) fn with_log(limits: Limits, log: Box<dyn Log>) -> Self {
         let engine = Engine::new(Arc::new(limits), Chain::default(), log);
-        Self { engine, effects: Effects::default(), now: Time::from_millis(1) }
+        Self {
+            engine,
+            effects: Effects::default(),
+            now: Time::from_millis(1),
+        }
     }
 
     pub(super) fn connect(
@@ -69,17 +73,24 @@ impl Sim {
             transport: Transport::Tcp,
             waker: Waker::noop().clone(),
         };
-        self.engine.connect(params, self.now, &mut self.effects).expect("the CONNECT is accepted").connection
+        self.engine
+            .connect(params, self.now, &mut self.effects)
+            .expect("the CONNECT is accepted")
+            .connection
     }
 
     pub(super) fn give(&mut self, connection: ConnectionKey, packet: Packet) -> Result<(), ReasonCode> {
-        self.engine.packet(connection, packet, 0, self.now, &mut self.effects)
+        self.engine
+            .packet(connection, packet, 0, self.now, &mut self.effects)
     }
 
     pub(super) fn subscribe(&mut self, connection: ConnectionKey, filter: &str, qos: QoS) {
         let subscription = Subscription {
             filter: TopicFilter::parse(filter).expect("a filter"),
-            options: SubscribeOptions { qos, ..SubscribeOptions::default() },
+            options: SubscribeOptions {
+                qos,
+                ..SubscribeOptions::default()
+            },
         };
         let subscribe = Subscribe {
             packet_id: id(1),
@@ -87,7 +98,8 @@ impl Sim {
             user_properties: UserProperties::default(),
             subscriptions: vec![subscription],
         };
-        self.give(connection, Packet::Subscribe(subscribe)).expect("the SUBSCRIBE is answered");
+        self.give(connection, Packet::Subscribe(subscribe))
+            .expect("the SUBSCRIBE is answered");
     }
 
     /// Everything that is to be sent, as packets.
