@@ -1,5 +1,7 @@
 //! Log lines: to standard error, for people or for machines.
 
+use std::io::IsTerminal;
+
 use anyhow::Context;
 use tracing_subscriber::EnvFilter;
 
