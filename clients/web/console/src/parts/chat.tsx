@@ -40,7 +40,7 @@ export function Chat({ app, state, c, mine }: { app: App; state: State; c: Case;
     <>
       <div class="log" ref={log} role="log" aria-live="polite" aria-label={t("chat")} tabIndex={0}>
         {state.historyFailed && <p class="late">{t("historyFailed")}</p>}
-        {messages.length === 0 && !state.historyFailed && <p class="muted">{t(mine ? "chatEmptyMine" : "chatEmpty")}</p>}
+        {messages.length === 0 && !state.historyFailed && <p class="empty">{t(mine ? "chatEmptyMine" : "chatEmpty")}</p>}
         <ol>
           {messages.map((m, i) => (
             <Fragment key={m.id}>
