@@ -3,6 +3,7 @@
 //! A broker that was restarted without its retained messages says nothing of that to a client whose session it has, so
 //! this is done after every connection. Telling a state again changes nothing for those who have it.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use muster_domain::EventId;
@@ -38,8 +39,8 @@ pub(super) async fn tell_all(conn: &mut PgConnection, now: OffsetDateTime) -> sq
 
     let mut lines: BTreeMap<EventId, Line> = BTreeMap::new();
     for event in open.iter().map(|case| case.event) {
-        if !lines.contains_key(&event) {
-            lines.insert(event, line::load(&mut tx, event, now).await?);
+        if let Entry::Vacant(place) = lines.entry(event) {
+            place.insert(line::load(&mut tx, event, now).await?);
         }
     }
     let mut messages = Vec::with_capacity(open.len());

@@ -19,18 +19,15 @@ pub async fn run(args: Broker) -> anyhow::Result<ExitCode> {
     if let Some(durability) = args.durability {
         config.broker.durability = durability;
     }
-    let addresses = [Some(config.broker.mqtt), args.ws];
-    if args.open && !args.i_know_this_is_open {
-        if let Some(address) = addresses
-            .into_iter()
-            .flatten()
-            .find(|address| !address.ip().is_loopback())
-        {
-            bail!(
-                "an open broker on {address} lets everybody who reaches it read and write everything; use a loopback \
-                 address, or add --i-know-this-is-open"
-            );
-        }
+    let reachable = [Some(config.broker.mqtt), args.ws]
+        .into_iter()
+        .flatten()
+        .find(|address| !address.ip().is_loopback());
+    if let Some(address) = reachable.filter(|_| args.open && !args.i_know_this_is_open) {
+        bail!(
+            "an open broker on {address} lets everybody who reaches it read and write everything; use a loopback \
+             address, or add --i-know-this-is-open"
+        );
     }
     logging::install(&config.log)?;
     let stop = shutdown::on_signal()?;
