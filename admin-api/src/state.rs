@@ -6,6 +6,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use muster_auth::{KeyDir, Verifier};
 use muster_store::Database;
 use muster_store::sqlx::{PgPool, Postgres, Transaction};
+use parking_lot::RwLock;
 
 use crate::http::attempts::Attempts;
 use crate::password::Passwords;
@@ -34,6 +35,8 @@ pub struct ApiState(Arc<Inner>);
 
 struct Inner {
     parts: ApiParts,
+    /// Those of the parts, or what replaced them.
+    keys: RwLock<KeyDir>,
     passwords: Passwords,
     accounts: Attempts,
     addresses: Attempts,
@@ -53,6 +56,7 @@ impl ApiState {
             accounts: attempts(config.account_attempts_max),
             addresses: attempts(config.address_attempts_max),
             joins: attempts(config.address_joins_max),
+            keys: RwLock::new(parts.keys.clone()),
             parts,
         }))
     }
@@ -74,8 +78,15 @@ impl ApiState {
         Ok(self.pool().begin().await?)
     }
 
-    pub(crate) fn keys(&self) -> &KeyDir {
-        &self.0.parts.keys
+    /// The keys as they are now.
+    pub(crate) fn keys(&self) -> KeyDir {
+        self.0.keys.read().clone()
+    }
+
+    /// Signs with these keys from now on, and publishes their public halves: after a rotation by another process.
+    /// The verifier must know them already.
+    pub fn replace_keys(&self, keys: KeyDir) {
+        *self.0.keys.write() = keys;
     }
 
     pub(crate) fn verifier(&self) -> &Verifier {

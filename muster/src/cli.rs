@@ -30,6 +30,8 @@ pub enum Command {
     Api(Api),
     /// Mint a token for a device, a service or a test, signed with this installation's key
     Token(Token),
+    /// Show the signing keys, or rotate them while everything runs
+    Keys(Keys),
     /// Check configuration, ports, keys and database, and say what to do
     Doctor(Up),
     /// Simulate an event's crowd over real sockets against a running Muster
@@ -155,6 +157,25 @@ pub struct Token {
     pub ttl: time::Duration,
 }
 
+#[derive(Debug, Clone, Args)]
+pub struct Keys {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub action: KeysAction,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum KeysAction {
+    /// List the keys; the last one signs
+    List,
+    /// Make a new key that signs from now on; tokens of the older ones stay valid until they expire
+    Rotate,
+}
+
+/// Longest lifetime of a token that `muster token` mints.
+pub const TTL_MAX: time::Duration = time::Duration::days(366);
+
 /// Reads `90s`, `15m`, `12h`, `30d`.
 fn parse_ttl(text: &str) -> Result<time::Duration, String> {
     let wrong = || format!("{text:?} is no duration: write 90s, 15m, 12h or 30d");
@@ -170,7 +191,9 @@ fn parse_ttl(text: &str) -> Result<time::Duration, String> {
         _ => None,
     };
     match seconds {
-        Some(seconds) if (1..=366 * 86_400).contains(&seconds) => Ok(time::Duration::seconds(seconds)),
+        Some(seconds) if (1..=TTL_MAX.whole_seconds()).contains(&seconds) => {
+            Ok(time::Duration::seconds(seconds))
+        }
         _ => Err(wrong()),
     }
 }

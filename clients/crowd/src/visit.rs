@@ -177,6 +177,12 @@ async fn watch_over(
         }
     }
     progress.end();
+    let last = *places.borrow();
+    progress.say(&format!(
+        "{} helped, {} left and withdrew",
+        last.closed,
+        last.waiting + last.answered
+    ));
     trouble.map_or(Ok(()), Err)
 }
 

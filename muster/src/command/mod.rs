@@ -4,6 +4,7 @@ mod api;
 mod bridge;
 mod broker;
 mod doctor;
+mod keys;
 mod token;
 mod up;
 
@@ -24,6 +25,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Bridge(args) => bridge::run(args).await,
             Command::Api(args) => api::run(args).await,
             Command::Token(args) => token::run(&args),
+            Command::Keys(args) => keys::run(&args),
             Command::Doctor(args) => doctor::run(args).await,
             Command::Crowd(args) => crowd(*args).await,
         }

@@ -8,6 +8,7 @@ use axum::Router;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use muster_admin_api::seed::{DemoCredentials, ensure_demo};
 use muster_admin_api::{ApiConfig, ApiParts, ApiState, Readiness, router};
+use muster_auth::KeyDir;
 use muster_store::Database;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -16,6 +17,8 @@ use crate::config::Config;
 
 /// Longest time that a listener may take to accept when it is asked whether it is there.
 const PROBE_DEADLINE: Duration = Duration::from_secs(2);
+/// How often the directory of the signing keys is read; verifiers look every second.
+const KEYS_INTERVAL: Duration = Duration::from_secs(5);
 /// How often the metrics' summaries are folded, so that they do not grow.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
@@ -72,12 +75,36 @@ pub async fn build(
         readiness,
         metrics: Some(metrics),
     });
+    tokio::spawn(follow_keys(state.clone(), config.clone()));
     let credentials = if demo {
         ensure_demo(&state).await.context("the demo cannot be made")?
     } else {
         None
     };
     Ok((router(state).merge(websocket::router(upstream)), credentials))
+}
+
+/// Takes up keys that `muster keys rotate` made. Later than verifiers do, so that nobody is given a token that the broker
+/// does not believe yet.
+async fn follow_keys(state: ApiState, config: Config) {
+    let mut signs_with = None;
+    let mut interval = tokio::time::interval(KEYS_INTERVAL);
+    loop {
+        interval.tick().await;
+        match KeyDir::open(&config.keys_dir()) {
+            Ok(keys) => {
+                let kid = keys.signer().kid().to_owned();
+                if signs_with.as_ref().is_some_and(|before| *before != kid) {
+                    tracing::info!(kid, "tokens are signed with a new key");
+                }
+                signs_with = Some(kid);
+                state.replace_keys(keys);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the signing keys cannot be read again; the last good ones stay")
+            }
+        }
+    }
 }
 
 /// Whether somebody accepts connections there.

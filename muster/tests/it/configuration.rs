@@ -59,7 +59,9 @@ fn a_missing_file_and_an_unknown_variable_are_refused_by_name() {
 
 #[test]
 fn help_teaches_every_command() {
-    for part in ["up", "broker", "bridge", "api", "token", "doctor", "crowd"] {
+    for part in [
+        "up", "broker", "bridge", "api", "token", "keys", "doctor", "crowd",
+    ] {
         let output = run(&[part, "--help"]);
         assert!(
             output.status.success() && text(&output).contains("Usage: muster"),

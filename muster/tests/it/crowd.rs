@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::muster::{Process, Site};
+use crate::muster::{Process, Site, client, runtime};
 
 /// Starts a crowd with a JSON report.
 pub fn start(site: &Site, args: &[&str]) -> Process {
@@ -76,4 +76,70 @@ fn a_crowd_without_a_muster_says_what_is_wrong() {
         "{}",
         crowd.output()
     );
+}
+
+#[test]
+fn visitors_come_by_join_code_wait_in_line_and_withdraw_when_they_leave() {
+    let site = Site::new();
+    let up = site.up();
+    let url = site.url();
+    let flags = [
+        "--code",
+        "FEST-42",
+        "--operators",
+        "0",
+        "--participants",
+        "3",
+        "--timeout",
+        "4",
+    ];
+    let mut visitors = site.start(&[&["crowd", "--url", &url][..], &flags].concat());
+    assert!(
+        visitors.wait(Duration::from_secs(60)).success(),
+        "{}",
+        visitors.output()
+    );
+    assert!(
+        visitors.output().contains("0 helped, 3 left and withdrew"),
+        "{}",
+        visitors.output()
+    );
+
+    let printed = up.output();
+    let value = |label: &str| {
+        printed
+            .lines()
+            .find_map(|line| line.trim().strip_prefix(label))
+            .expect("the first start prints it")
+            .trim()
+    };
+    let stats = runtime().block_on(async {
+        let client = client();
+        let login =
+            serde_json::json!({"email": value("Organizer:"), "password": value("Organizer password:")});
+        let post = client.post(format!("{url}/api/v1/auth/login")).json(&login);
+        let session: Value = post.send().await.unwrap().json().await.unwrap();
+        let get = |path: String| {
+            let request = client.get(format!("{url}/api/v1{path}"));
+            request
+                .bearer_auth(session["token"].as_str().unwrap().to_owned())
+                .send()
+        };
+        let me: Value = get("/me".into()).await.unwrap().json().await.unwrap();
+        let agency = me["agencies"][0]["id"].as_str().unwrap().to_owned();
+        let card: Value = get("/events/FEST-42".into()).await.unwrap().json().await.unwrap();
+        let event = card["id"].as_str().unwrap();
+        get(format!("/agencies/{agency}/events/{event}/stats"))
+            .await
+            .unwrap()
+            .json::<Value>()
+            .await
+            .unwrap()
+    });
+    assert_eq!(
+        stats["cases"],
+        serde_json::json!({"queued": 0, "claimed": 0, "closed": 3}),
+        "{stats}"
+    );
+    assert!(up.stop().success());
 }

@@ -104,3 +104,47 @@ fn an_expired_token_is_refused_with_a_reason() {
     });
     assert!(up.stop().success());
 }
+
+/// Whether the broker takes a client with this token.
+fn connects(site: &Site, client: &str, token: &str) -> bool {
+    runtime().block_on(async {
+        let (_client, mut events) = AsyncClient::new(options(site, client, token), 10);
+        match tokio::time::timeout(Duration::from_secs(20), events.poll())
+            .await
+            .unwrap()
+        {
+            Ok(Event::Incoming(Incoming::ConnAck(ack))) => ack.code == ConnectReturnCode::Success,
+            Ok(other) => panic!("{other:?}"),
+            Err(ConnectionError::ConnectionRefused(_)) => false,
+            Err(error) => panic!("{error}"),
+        }
+    })
+}
+
+#[test]
+fn a_rotated_key_is_taken_up_without_a_restart_and_old_tokens_stay_good() {
+    let site = Site::new();
+    let up = site.up();
+    let event = EventId::new().to_string();
+    let args = [
+        "--role", "device", "--client", "gate-1", "--event", &event, "--agency", &event,
+    ];
+    let old = mint(&site, &args);
+    let output = site.command(&["keys", "rotate"]).output().unwrap();
+    assert!(output.status.success(), "{}", crate::muster::text(&output));
+    let new = mint(&site, &args);
+    crate::muster::eventually("the broker believes the new key", || {
+        connects(&site, "gate-1", &new)
+    });
+    assert!(
+        connects(&site, "gate-1", &old),
+        "what the old key signed stays valid"
+    );
+    let kids = |text: &str| text.matches("\"kid\"").count();
+    crate::muster::eventually("the API publishes both keys", || {
+        site.get("/.well-known/jwks.json")
+            .is_some_and(|(_, body)| kids(&body) == 2)
+    });
+    assert!(site.get("/readyz").is_some_and(|(status, _)| status == 200));
+    assert!(up.stop().success());
+}
