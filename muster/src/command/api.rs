@@ -9,7 +9,7 @@ use crate::cli::Api;
 use crate::config::Config;
 use crate::part::bridge::reachable;
 use crate::part::websocket::Upstream;
-use crate::part::{api, database};
+use crate::part::{api, database, metrics};
 use crate::{logging, shutdown};
 
 pub async fn run(args: Api) -> anyhow::Result<ExitCode> {
@@ -19,10 +19,10 @@ pub async fn run(args: Api) -> anyhow::Result<ExitCode> {
     }
     logging::install(&config.log)?;
     let stop = shutdown::on_signal()?;
-    let metrics = api::install_metrics()?;
+    let figures = metrics::install()?;
     let listener = api::bind(config.http.listen).await?;
     let database = database::open(&config, EmbeddedMode::Share).await?;
-    let built = build(&config, database.clone(), metrics, !args.no_demo).await;
+    let built = build(&config, database.clone(), figures, !args.no_demo).await;
     let router = match built {
         Ok(router) => router,
         Err(error) => {

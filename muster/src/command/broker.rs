@@ -6,6 +6,7 @@ use anyhow::bail;
 
 use crate::cli::Broker;
 use crate::part::broker::{DRAIN_DEADLINE, start, start_open};
+use crate::part::metrics;
 use crate::{logging, shutdown};
 
 pub async fn run(args: Broker) -> anyhow::Result<ExitCode> {
@@ -31,6 +32,7 @@ pub async fn run(args: Broker) -> anyhow::Result<ExitCode> {
     }
     logging::install(&config.log)?;
     let stop = shutdown::on_signal()?;
+    metrics::serve(&config, &stop).await?;
     let broker = if args.open {
         start_open(&config, args.ws.is_some()).await?
     } else {

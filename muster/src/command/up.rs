@@ -14,20 +14,20 @@ use muster_store::EmbeddedMode;
 use crate::cli::Up;
 use crate::config::Config;
 use crate::part::websocket::Upstream;
-use crate::part::{api, bridge, broker, database, keys};
+use crate::part::{api, bridge, broker, database, keys, metrics};
 use crate::{logging, shutdown};
 
 pub async fn run(args: Up) -> anyhow::Result<ExitCode> {
     let config = args.load()?;
     logging::install(&config.log)?;
     let stop = shutdown::on_signal()?;
-    let metrics = api::install_metrics()?;
+    let figures = metrics::install()?;
     // The port first: it is the cheapest to find out, and nothing has been made yet.
     let listener = api::bind(config.http.listen).await?;
     let address = listener.local_addr()?;
 
     let database = database::open(&config, EmbeddedMode::Own).await?;
-    let started = start(&config, database.clone(), metrics, !args.no_demo).await;
+    let started = start(&config, database.clone(), figures, !args.no_demo).await;
     let (router, demo, broker, bridge) = match started {
         Ok(started) => started,
         Err(error) => {

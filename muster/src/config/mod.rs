@@ -21,6 +21,7 @@ pub struct Config {
     pub auth: Auth,
     pub database: Database,
     pub bridge: Bridge,
+    pub metrics: Metrics,
     pub log: Log,
 }
 
@@ -187,6 +188,28 @@ impl Default for Bridge {
     }
 }
 
+/// `[metrics]`
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Metrics {
+    pub listen: String,
+}
+
+impl Metrics {
+    /// The address, or `None` for nowhere.
+    ///
+    /// # Errors
+    /// It is no address.
+    pub fn address(&self) -> anyhow::Result<Option<SocketAddr>> {
+        match self.listen.as_str() {
+            "" => Ok(None),
+            text => Ok(Some(text.parse().with_context(|| {
+                format!("metrics.listen {text:?} is no ADDRESS:PORT")
+            })?)),
+        }
+    }
+}
+
 /// `[log]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -275,6 +298,7 @@ impl Config {
         if !self.broker.ws_path.starts_with('/') {
             bail!("broker.ws_path must begin with '/'");
         }
+        self.metrics.address()?;
         if self.auth.issuer.is_empty() {
             bail!("auth.issuer must not be empty");
         }
@@ -349,6 +373,7 @@ mod tests {
             ("broker", "ws_path", "\"mqtt\""),
             ("bridge", "backlog_max", "0"),
             ("auth", "issuer", "\"\""),
+            ("metrics", "listen", "\"here\""),
         ] {
             let config = Config::parse(&format!("[{section}]\n{key} = {value}\n")).unwrap();
             let error = config.check().unwrap_err().to_string();

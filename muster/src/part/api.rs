@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::PrometheusHandle;
 use muster_admin_api::seed::{DemoCredentials, ensure_demo};
 use muster_admin_api::{ApiConfig, ApiParts, ApiState, Readiness, router};
 use muster_auth::KeyDir;
@@ -19,27 +19,6 @@ use crate::config::Config;
 const PROBE_DEADLINE: Duration = Duration::from_secs(2);
 /// How often the directory of the signing keys is read; verifiers look every second.
 const KEYS_INTERVAL: Duration = Duration::from_secs(5);
-/// How often the metrics' summaries are folded, so that they do not grow.
-const METRICS_UPKEEP: Duration = Duration::from_secs(5);
-
-/// Collects the metrics of this process. Must come before the parts that count.
-///
-/// # Errors
-/// Another recorder was installed.
-pub fn install_metrics() -> anyhow::Result<PrometheusHandle> {
-    let handle = PrometheusBuilder::new()
-        .install_recorder()
-        .context("the metrics cannot be collected")?;
-    let upkeep = handle.clone();
-    tokio::spawn(async move {
-        let mut interval = tokio::time::interval(METRICS_UPKEEP);
-        loop {
-            interval.tick().await;
-            upkeep.run_upkeep();
-        }
-    });
-    Ok(handle)
-}
 
 /// Takes the address of pages and API.
 ///

@@ -5,4 +5,5 @@ pub mod bridge;
 pub mod broker;
 pub mod database;
 pub mod keys;
+pub mod metrics;
 pub mod websocket;

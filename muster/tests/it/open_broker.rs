@@ -5,7 +5,7 @@ use std::time::Duration;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::{AsyncClient, Event, Incoming, MqttOptions};
 
-use crate::muster::{Site, eventually, run, runtime, text};
+use crate::muster::{Site, client, eventually, run, runtime, text};
 
 #[test]
 fn it_refuses_an_address_that_others_can_reach() {
@@ -19,7 +19,9 @@ fn it_refuses_an_address_that_others_can_reach() {
 
 #[test]
 fn it_takes_anonymous_clients_and_says_what_holds() {
-    let site = Site::new();
+    let mut site = Site::new();
+    let metrics = crate::muster::free_address();
+    site.settings.push(("MUSTER_METRICS_LISTEN", metrics.to_string()));
     let (mqtt, ws) = (site.mqtt.to_string(), site.ws.to_string());
     let process = site.start(&[
         "broker",
@@ -63,5 +65,14 @@ fn it_takes_anonymous_clients_and_says_what_holds() {
         }
     });
     assert_eq!(received, "hello");
+    let figures = runtime().block_on(async {
+        let response = client()
+            .get(format!("http://{metrics}/metrics"))
+            .send()
+            .await
+            .unwrap();
+        response.text().await.unwrap()
+    });
+    assert!(figures.contains("muster_broker_"), "{figures}");
     assert!(process.stop().success());
 }
