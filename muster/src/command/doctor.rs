@@ -145,7 +145,10 @@ async fn database(config: &Config) -> Finding {
     });
     match attempt.await {
         Ok(Ok(version)) => Finding::Good(format!("the server answers; PostgreSQL {version}")),
-        Ok(Err(error)) => Finding::Bad(format!("the server refuses: {}", muster_store::describe(&error))),
+        Ok(Err(error)) => Finding::Bad(format!(
+            "the server that database.url names cannot be used: {}; is it running, and does it take this user and password?",
+            muster_store::describe(&error)
+        )),
         Err(_) => Finding::Bad(
             "the server did not answer within 5 s; is the address right, and is it running?".into(),
         ),

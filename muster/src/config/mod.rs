@@ -299,6 +299,11 @@ impl Config {
             bail!("broker.ws_path must begin with '/'");
         }
         self.metrics.address()?;
+        let url = &self.database.url;
+        if !(url.is_empty() || url.starts_with("postgres://") || url.starts_with("postgresql://")) {
+            // Not repeated: it may hold a password.
+            bail!("database.url (or DATABASE_URL) must begin with postgres://");
+        }
         if self.auth.issuer.is_empty() {
             bail!("auth.issuer must not be empty");
         }
@@ -374,6 +379,7 @@ mod tests {
             ("bridge", "backlog_max", "0"),
             ("auth", "issuer", "\"\""),
             ("metrics", "listen", "\"here\""),
+            ("database", "url", "\"mysql://elsewhere\""),
         ] {
             let config = Config::parse(&format!("[{section}]\n{key} = {value}\n")).unwrap();
             let error = config.check().unwrap_err().to_string();

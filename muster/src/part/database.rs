@@ -1,6 +1,6 @@
 //! The database as the parts open it.
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use muster_store::{Database, DatabaseConfig, EmbeddedMode};
 
 use crate::config::Config;
@@ -19,9 +19,16 @@ pub async fn open(config: &Config, mode: EmbeddedMode) -> anyhow::Result<Databas
         mode,
         postgres_bin: None,
     };
+    let hint = match config.url {
+        Some(_) => {
+            "; is the server that database.url names running, and does it take this user and password?"
+        }
+        None => "",
+    };
+    // The error's own words hold its cause; the chain behind it would say it again.
     Database::open(config)
         .await
-        .context("the database cannot be opened")
+        .map_err(|error| anyhow!("the database cannot be opened: {error}{hint}"))
 }
 
 /// Makes the data directory, for its owner alone.

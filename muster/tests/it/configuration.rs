@@ -58,6 +58,37 @@ fn a_missing_file_and_an_unknown_variable_are_refused_by_name() {
 }
 
 #[test]
+fn a_database_that_is_not_there_is_said_once_with_what_to_do_and_without_its_password() {
+    let nobody = crate::muster::free_address();
+    let url = |scheme: &str| format!("{scheme}://user:canary-password@{nobody}/muster");
+    for (url, word) in [
+        (url("postgres"), "is the server"),
+        (url("mysql"), "must begin with postgres://"),
+    ] {
+        for part in ["up", "doctor"] {
+            let output = Site::new()
+                .command(&[part])
+                .env("DATABASE_URL", &url)
+                .output()
+                .unwrap();
+            let text = text(&output);
+            let word = if part == "doctor" && word == "is the server" {
+                "is it running"
+            } else {
+                word
+            };
+            assert!(!output.status.success() && text.contains(word), "{part}: {text}");
+            assert!(!text.contains("canary-password"), "{part}: {text}");
+            let last = text.lines().last().unwrap_or_default();
+            assert!(
+                last.matches("Connection refused").count() <= 1,
+                "{part} says it again and again: {last}"
+            );
+        }
+    }
+}
+
+#[test]
 fn help_teaches_every_command() {
     for part in [
         "up", "broker", "bridge", "api", "token", "keys", "doctor", "crowd",
